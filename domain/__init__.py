@@ -1,0 +1,1 @@
+"""Tables, the verbs on them, and the rules of the field. Imports no sibling room, no HTTP and no queue."""

@@ -1,0 +1,1 @@
+"""What people do for members: interactions and call-back tasks."""

@@ -1,0 +1,1 @@
+"""What was bought, where and from whom: stores, staff, products, orders, returns."""

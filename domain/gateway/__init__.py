@@ -1,0 +1,1 @@
+"""How messages leave and what became of them: messages, outbox, receipts, suppressions."""

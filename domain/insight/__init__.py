@@ -1,0 +1,1 @@
+"""What the models say: registered models and scores."""

@@ -1,0 +1,1 @@
+"""May we, and what do we say: contactability, templates, care runs."""

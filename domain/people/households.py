@@ -1,0 +1,17 @@
+"""Households: several carers, several babies."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from domain.platform.ids import new_id
+
+
+class Household(Model):
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    source = fields.CharField(max_length=64)
+    external_id = fields.CharField(max_length=200)
+    created_at = fields.DatetimeField(auto_now_add=True)  # real clock
+
+    class Meta:
+        table = "households"
+        unique_together = (("source", "external_id"),)

@@ -1,0 +1,1 @@
+"""What every context stands on: accounts, audit, imports, clock, ids."""

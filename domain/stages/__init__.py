@@ -1,0 +1,1 @@
+"""The life-stage engine: dates in, stages and due care out. Pure: no table, no clock."""
