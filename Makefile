@@ -1,0 +1,39 @@
+# Nestling. `make demo` and `make test` need Python 3.11+ and make, nothing else; scripts/bootstrap does the rest.
+BIN = .venv/bin
+MAKEFLAGS += --no-print-directory
+.PHONY: demo test long check bench lock clean setup setup-browser
+
+demo: setup ## from nothing to a working day; Ctrl-C ends it and keeps its data
+	@exec $(BIN)/nestling demo $(if $(READY_FILE),--ready-file '$(READY_FILE)') $(if $(HOUSEHOLDS),--households $(HOUSEHOLDS))
+
+test: setup-browser ## every test not marked long, on real services
+	@TREE_BEFORE=$$(scripts/tree); export TREE_BEFORE; $(BIN)/python -m pytest -q && scripts/tree --passed
+
+long: setup-browser ## storms, the wheel in an empty folder, large property runs: at most 30 minutes
+	@$(BIN)/python -m pytest -q -m long --timeout 900
+
+check: setup ## format, lint, types, layers, schema and migrations in step, tests unless passed on this very tree
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/nestling schema --check
+	$(BIN)/nestling migrate --check
+	@if scripts/tree --tested; then echo "tests: passed on this very tree"; else $(MAKE) test; fi
+
+bench: setup ## how fast, against a floor in the same run; writes bench/results.json
+	$(BIN)/python -m bench
+
+lock: setup ## requirements.lock anew from pyproject.toml; it names no hosts
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --extra demo --extra embedded --group dev pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and everything the demo made
+	@if [ -x $(BIN)/nestling ]; then $(BIN)/nestling demo reset --yes; fi
+	rm -rf .venv .nestling dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+setup:
+	@scripts/bootstrap
+
+setup-browser:
+	@scripts/bootstrap --browser
