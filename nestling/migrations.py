@@ -3,8 +3,10 @@
 import asyncpg
 from tortoise import Tortoise
 from tortoise.migrations.api import migrate as tortoise_migrate
+from tortoise.migrations.autodetector import MigrationAutodetector
 
-from domain.database import tortoise_config
+from domain.database import APP, tortoise_config
+from nestling import LAYERS
 
 MIGRATION_LOCK = 0x6E65_7373  # tortoise takes no lock of its own
 
@@ -18,3 +20,28 @@ async def migrate(database_url: str) -> None:
     finally:
         await Tortoise.close_connections()  # tortoise's runner leaves its pool open
         await holder.close()
+
+
+async def pending(database_url: str) -> list[str]:
+    """The migrations this code has and the database has not, in order."""
+    here = sorted(path.stem for path in (LAYERS / "migrations").glob("[0-9]*.py"))
+    reader = await asyncpg.connect(database_url)
+    try:
+        if await reader.fetchval("SELECT to_regclass('tortoise_migrations')") is None:
+            return here
+        done = {row["name"] for row in await reader.fetch("SELECT name FROM tortoise_migrations WHERE app = $1", APP)}
+    finally:
+        await reader.close()
+    return [name for name in here if name not in done]
+
+
+async def drift() -> list[str]:
+    """What the tables in the code say and no migration does. Needs no database. Constraints are a test's business."""
+    config = tortoise_config("postgresql://nobody@127.0.0.1/none")
+    await Tortoise.init(config=config, init_connections=False)
+    assert Tortoise.apps is not None
+    try:
+        writers = await MigrationAutodetector(Tortoise.apps, config["apps"]).changes()
+    finally:
+        await Tortoise.close_connections()
+    return [f"{type(operation).__name__}: {operation}" for writer in writers for operation in writer.operations]
