@@ -82,6 +82,8 @@ class CallbackTask(Model):
     lease_account_id = fields.UUIDField(null=True)
     lease_until = fields.DatetimeField(null=True)  # real clock
     fence = fields.IntField(default=0)  # grows with each lease; a late writer carries an old one
+    released_by = fields.UUIDField(null=True)  # the account that gave it back last: it is offered to her last
+    release_reason = fields.CharField(max_length=200, null=True)
     disposition = fields.CharEnumField(Disposition, max_length=16, null=True)
     decision_id = fields.UUIDField(null=True)
     created_at = fields.DatetimeField()  # business clock

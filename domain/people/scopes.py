@@ -1,0 +1,70 @@
+"""Row scope: whose members an actor may see, as one SQL condition that every verb and statement shares."""
+
+from uuid import UUID
+
+from domain.commerce.staff import RowScope
+from domain.database import connection
+from domain.platform.actors import Actor
+from domain.platform.clock import real_now
+from domain.platform.parameters import Parameters
+from domain.platform.roles import Role
+
+
+def sees_member(actor: Actor, parameters: Parameters, alias: str = "m") -> str:
+    """The condition on `members alias` that holds for exactly the rows the actor may see.
+
+    Staff see by scope, and the member of a call-back while they hold its lease. A member sees her household.
+    """
+    if actor.role is Role.FRONTEND:
+        return "TRUE"
+    if actor.role is Role.MEMBER:
+        return f"{alias}.household_id = {parameters(actor.household_id)}"
+    if actor.scope is RowScope.ALL:
+        return "TRUE"
+    arms = [f"{alias}.owner_id = {parameters(actor.staff_id)}"]
+    if actor.scope is RowScope.STORE:
+        arms.append(f"{alias}.store_id = {parameters(actor.store_id)}")
+    if actor.scope is RowScope.DISTRIBUTOR:
+        arms.append(
+            f"{alias}.store_id IN (SELECT s.id FROM stores s WHERE s.distributor_id = {parameters(actor.distributor_id)})"
+        )
+    arms.append(
+        f"EXISTS (SELECT 1 FROM callback_tasks held WHERE held.member_id = {alias}.id AND held.state = 'LEASED' "
+        f"AND held.lease_account_id = {parameters(actor.account_id)} AND held.lease_until > {parameters(real_now())})"
+    )
+    return "(" + " OR ".join(arms) + ")"
+
+
+def sees_task(actor: Actor, parameters: Parameters, alias: str = "t") -> str:
+    """The condition on `callback_tasks alias` for the tasks an actor may work on.
+
+    Her own, by scope her store's or distributor's, and the pool's (no owner, no store), which is everybody's.
+    """
+    if actor.scope is RowScope.ALL:
+        return "TRUE"
+    arms = [f"{alias}.owner_id = {parameters(actor.staff_id)}"]
+    arms.append(f"({alias}.owner_id IS NULL AND {alias}.store_id IS NULL)")
+    if actor.scope is RowScope.OWN:
+        arms.append(f"({alias}.owner_id IS NULL AND {alias}.store_id = {parameters(actor.store_id)})")
+    if actor.scope is RowScope.STORE:
+        arms.append(f"{alias}.store_id = {parameters(actor.store_id)}")
+    if actor.scope is RowScope.DISTRIBUTOR:
+        arms.append(
+            f"{alias}.store_id IN (SELECT s.id FROM stores s WHERE s.distributor_id = {parameters(actor.distributor_id)})"
+        )
+    return "(" + " OR ".join(arms) + ")"
+
+
+async def is_in_scope(actor: Actor, member_id: UUID, *, for_update: bool = False) -> bool:
+    """Whether the actor may see the member now; `for_update` also locks her row until the transaction ends.
+
+    A member who does not exist, was erased or is out of scope gets the same answer.
+    """
+    parameters = Parameters()
+    sql = (
+        f"SELECT 1 FROM members m WHERE m.id = {parameters(member_id)} AND m.status <> 'ERASED' "
+        f"AND {sees_member(actor, parameters)}"
+    )
+    if for_update:
+        sql += " FOR NO KEY UPDATE OF m"
+    return bool(await connection().execute_query_dict(sql, parameters))
