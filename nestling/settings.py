@@ -15,6 +15,10 @@ DEFAULT_KEY = "not-secret-development-only"
 """The value of every key that nobody set. Production refuses it."""
 
 
+DEMO_FILE = "settings.env"
+"""In DATA_DIR: keys that `nestling demo` made for its installation, and where its providers are."""
+
+
 class Environment(StrEnum):
     DEVELOPMENT = "development"
     DEMO = "demo"
@@ -154,5 +158,6 @@ def refusals(settings: Settings) -> list[str]:
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once: the environment, then `.env`, then what a demo here wrote for itself."""
+    data_dir = Settings().DATA_DIR
+    return Settings(_env_file=(data_dir / DEMO_FILE, ".env"))  # type: ignore[call-arg]

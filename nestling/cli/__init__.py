@@ -1,0 +1,35 @@
+"""The one command line. A group is a file here; heavy rooms are imported when a command runs, not when this starts."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from nestling.cli import demo, migrate
+
+app = typer.Typer(
+    name="nestling",
+    help="Nestling, the open-source omnichannel CRM for families.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+)
+app.add_typer(demo.app, name="demo")
+app.command("migrate")(migrate.migrate)
+
+
+def main() -> None:
+    """Run the command line. What a person can mend is told in words, without a traceback."""
+    from nestling.embedded.failures import EmbeddedFailed, NotInstalled
+    from nestling.opening import NotReady
+    from nestling.processes import end_with_supervisor
+
+    end_with_supervisor()
+    try:
+        app()
+    except NotInstalled as missing:
+        Console(stderr=True).print(str(missing), style="bold", markup=False)
+        sys.exit(2)
+    except (EmbeddedFailed, NotReady) as failed:
+        Console(stderr=True).print(str(failed), style="bold", markup=False)
+        sys.exit(1)

@@ -1,0 +1,58 @@
+"""nestling demo: the whole loop on real purchases, and what keeps, moves and removes it."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nestling.settings import settings
+
+app = typer.Typer(invoke_without_command=True, help="From nothing to a working day; stays up until Ctrl-C.")
+
+Households = Annotated[int | None, typer.Option(min=20, help="Make it small: this many households (all: 2,469).")]
+
+
+@app.callback()
+def demo(
+    context: typer.Context,
+    *,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write one JSON object here when it serves: URLs, tokens, pids.")
+    ] = None,
+    households: Households = None,
+) -> None:
+    """Embedded servers, migrations, demo data, training, scoring, care run and dispatch; then it serves."""
+    if context.invoked_subcommand is None:
+        from nestling.demo.supervisor import run_demo
+
+        run_demo(settings(), ready_file=ready_file.resolve() if ready_file else None, households=households)
+
+
+@app.command(hidden=True)
+def prepare(*, households: Households = None) -> None:
+    """The steps of the first run, without serving: `nestling demo` runs this in a process of its own."""
+    from nestling.demo.steps import prepare_demo
+
+    asyncio.run(prepare_demo(settings(), households))
+
+
+@app.command()
+def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove the demo's data for good; the next `nestling demo` starts from nothing."""
+    from nestling.demo.place import Place
+    from nestling.embedded.postgres import remove_postgres
+    from nestling.opening import NotReady
+
+    place = Place(settings().DATA_DIR)
+    if settings().DATABASE_URL:
+        raise NotReady(
+            "DATABASE_URL is set: the demo never removes the data of your own server. Drop the database there."
+        )
+    if place.serving() is not None:
+        raise NotReady("The demo is running: stop it first (Ctrl-C there).")
+    if not yes:
+        typer.confirm(f"Remove the demo's data of {place.data_dir}?", abort=True)
+    remove_postgres(settings().DATA_DIR)
+    place.clear()
+    typer.echo("The demo's data is gone.")

@@ -1,0 +1,33 @@
+"""nestling migrate: the database to the newest migration, or a check that code, migrations and database agree."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from nestling.settings import settings
+
+
+def migrate(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when something is not in step.")] = False,
+) -> None:
+    """Bring the database to the newest migration; one process at a time, others wait."""
+    from nestling import migrations
+    from nestling.opening import services
+
+    if check:
+        found = asyncio.run(migrations.drift())
+        for line in found:
+            typer.echo(f"no migration says: {line}")
+        if settings().DATABASE_URL:
+            missing = asyncio.run(migrations.pending(settings().DATABASE_URL))
+            found += missing
+            for name in missing:
+                typer.echo(f"pending: {name}")
+        typer.echo("migrations: not in step" if found else "migrations: in step")
+        raise typer.Exit(1 if found else 0)
+    with services(settings()) as opened:
+        missing = asyncio.run(migrations.pending(opened.DATABASE_URL))
+        asyncio.run(migrations.migrate(opened.DATABASE_URL))
+    typer.echo(f"migrations: applied {', '.join(missing)}" if missing else "migrations: nothing to do")

@@ -1,0 +1,110 @@
+"""The demo's own files in the data folder: its keys, its logins, its logs, and who is serving."""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nestling.embedded.failures import explain
+from nestling.opening import NotReady
+from nestling.settings import DEFAULT_KEY, DEMO_FILE, KEYS, Environment, Settings
+
+
+def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Write the file so that a reader sees the old text or the new one, never half."""
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        Path(scratch).chmod(mode)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+class Place:
+    """The data folder of one demo."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir.resolve()
+        self.logs = self.data_dir / "logs"
+        self.simulator_log = self.data_dir / "simulator.jsonl"
+        self._secrets = self.data_dir / "demo.json"
+        self.written: dict[str, str] = {}
+
+    def make(self) -> None:
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            write_whole(self.data_dir / ".writable", "")
+        except OSError as error:
+            raise explain(error, self.data_dir) from error
+
+    def settle(self, settings: Settings, **known: str) -> Settings:
+        """The demo's settings: keys made once and kept, and where its providers are this time. Written for other
+        commands in this folder too, so that `nestling score` beside the demo hashes and signs as it does."""
+        kept = {name: secrets.token_urlsafe(36) for name in (*KEYS, "SMS_TOKEN")} | self.secrets().get("keys", {})
+        self.remember(keys=kept)
+        given = {name: getattr(settings, name).get_secret_value() for name in KEYS}
+        kept |= {name: value for name, value in given.items() if value != DEFAULT_KEY}
+        self.written = values = {"ENVIRONMENT": Environment.DEMO.value, **kept, **known}
+        write_whole(self.data_dir / DEMO_FILE, "".join(f"{name}={value}\n" for name, value in values.items()))
+        return Settings.model_validate({**settings.model_dump(), **values})
+
+    def secrets(self) -> dict[str, Any]:
+        try:
+            known: dict[str, Any] = json.loads(self._secrets.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return known
+
+    def remember(self, **values: Any) -> None:
+        write_whole(self._secrets, json.dumps({**self.secrets(), **values}, indent=1))
+
+    def serving(self) -> dict[str, Any] | None:
+        """What the demo that serves from this folder says of itself; None when none does."""
+        try:
+            with (self.data_dir / "demo.lock").open("r+") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return {"url": "", **json.loads(file.read() or "{}")}
+        except FileNotFoundError:
+            pass
+        return None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One demo at a time in a folder; the kernel forgets the one that was killed."""
+        handle = os.open(self.data_dir / "demo.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            where = (self.serving() or {}).get("url")
+            raise NotReady(
+                f"A demo runs in this folder already{f': {where}' if where else ''}. Stop it (Ctrl-C there), or set "
+                "DATA_DIR and PORT for a second one."
+            ) from None
+        try:
+            os.ftruncate(handle, 0)
+            yield
+        finally:
+            os.ftruncate(handle, 0)
+            os.close(handle)
+
+    def announce(self, url: str) -> None:
+        """Called by the demo that holds `alone`: where it serves."""
+        (self.data_dir / "demo.lock").write_text(json.dumps({"url": url, "pid": os.getpid()}))
+
+    def clear(self) -> None:
+        """Remove what the demo wrote here, its keys too."""
+        for path in (self._secrets, self.simulator_log, self.data_dir / DEMO_FILE, self.data_dir / ".writable"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.logs, ignore_errors=True)

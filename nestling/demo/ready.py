@@ -1,0 +1,74 @@
+"""What a serving demo tells: scripts by a file, a newcomer on the terminal."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from nestling.demo.place import Place, write_whole
+from nestling.demo.progress import Progress
+from nestling.opening import NotReady
+from nestling.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An account of the demo; the password is made for this installation and shown at its own terminal only."""
+
+    login: str
+    password: str
+    role: str
+
+
+def check_ready_file(path: Path) -> None:
+    """Say now, not after two minutes of work, that the file cannot be written; and remove the last run's."""
+    if not path.parent.is_dir():
+        raise NotReady(f"No folder {path.parent} for the ready-file.")
+    if not os.access(path.parent, os.W_OK):
+        raise NotReady(f"No permission to write the ready-file in {path.parent}.")
+    path.unlink(missing_ok=True)
+
+
+def write_ready_file(path: Path, settings: Settings, place: Place, pids: dict[str, int]) -> None:
+    """One JSON object, there at once or not at all."""
+    url = settings.public_url
+    ready = {
+        "url": url,
+        "graphql": f"{url}/graphql",
+        "outbox": f"{url}/outbox",
+        "tokens": place.secrets().get("tokens", {}),
+        "database_url": settings.DATABASE_URL,
+        "simulator_log": str(place.simulator_log),
+        "pids": pids,
+    }
+    write_whole(path, json.dumps(ready, indent=1) + "\n")
+
+
+def tell(settings: Settings, place: Place, progress: Progress) -> None:
+    """The URLs, the logins and three things to try."""
+    url = settings.public_url
+    logins = [Login(**login) for login in place.secrets().get("logins", [])]
+    tokens: dict[str, str] = place.secrets().get("tokens", {})
+    phone = place.secrets().get("example_phone", "")
+    say = progress.line
+    say("")
+    say(f"Nestling serves at {url}")
+    for what, path in (
+        ("consultant's desk", "/desk"),
+        ("store page", "/store"),
+        ("outbox", "/outbox"),
+        ("GraphQL", "/graphql"),
+    ):
+        say(f"  {what:<18} {url}{path}")
+    say("Logins")
+    for login in logins:
+        say(f"  {login.role.lower():<18} {login.login}  {login.password}")
+    say("Three things to try")
+    say(f"  1. Open {url}/desk as the consultant, take the next call-back, see why, and log how it went.")
+    say(f"  2. Open {url}/outbox: every message as the member sees it, and why others were not sent.")
+    say("  3. Read one family's whole profile by phone, as the server of a shop does:")
+    query = '{"query":"{ member(phone: \\"' + phone + '\\") { id displayName babies { nickname } } }"}'
+    say(f"     curl -s {url}/graphql -H 'Authorization: Bearer {tokens.get('frontend', '')}' \\")
+    say(f"       -H 'Content-Type: application/json' -d '{query}'")
+    say("  Then let a week pass, in another terminal: nestling demo advance 7d")
+    say("Ctrl-C ends it and keeps its data.")
