@@ -1,5 +1,8 @@
 """Suppressions: addresses that must not be reached any more, kept as a keyed hash so that erasure cannot lose them."""
 
+import hmac
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -8,6 +11,7 @@ from tortoise import fields
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
+from domain.database import connection
 from domain.platform.constraints import one_of
 from domain.platform.ids import new_id
 from domain.platform.sources import Channel
@@ -47,3 +51,65 @@ class Suppression(Model):
                 name="suppressions_one_in_force", fields=("channel", "address_hash"), condition="lifted_at IS NULL"
             ),
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """The suppression in force for an address; `is_new` when this call made it (so that undoing may lift it)."""
+
+    id: UUID
+    is_new: bool
+
+
+_key: bytes | None = None
+
+
+def use_key(key: bytes) -> None:
+    """Set the key of all address hashes in this process, once, from settings, before anything asks for a hash."""
+    global _key  # noqa: PLW0603 - one key an installation; every process is told at its start
+    _key = key
+
+
+def address_hash(channel: Channel | str, address: str) -> str:
+    """HMAC-SHA-256 of the normalised address, in hex. SMS and calls to one number share a hash.
+
+    Raises RuntimeError when no key was set: to look suppressions up with a wrong hash would be to ignore them.
+    """
+    if _key is None:
+        raise RuntimeError("no key for address hashes: call suppressions.use_key at start")
+    kind = "email" if Channel(channel) is Channel.EMAIL else "phone"
+    return hmac.new(_key, f"{kind}:{address.strip().lower()}".encode(), "sha256").hexdigest()
+
+
+async def suppress(
+    channel: Channel, address: str, reason: SuppressionReason, *, member_id: UUID | None = None
+) -> Suppressed:
+    """From now on nothing reaches this address on this channel. Idempotent; part of the caller's transaction."""
+    rows = await connection().execute_query_dict(
+        "INSERT INTO suppressions (id, channel, address_hash, member_id, reason, since) "
+        "VALUES ($1, $2, $3, $4, $5, business_now()) "
+        "ON CONFLICT (channel, address_hash) WHERE lifted_at IS NULL DO UPDATE SET address_hash = excluded.address_hash "
+        "RETURNING id, xmax = 0 AS is_new",
+        [new_id(), channel.value, address_hash(channel, address), member_id, reason.value],
+    )
+    return Suppressed(rows[0]["id"], rows[0]["is_new"])
+
+
+async def lift(suppression_id: UUID) -> None:
+    """Take a suppression back. Idempotent."""
+    await connection().execute_query(
+        "UPDATE suppressions SET lifted_at = business_now() WHERE id = $1 AND lifted_at IS NULL", [suppression_id]
+    )
+
+
+async def in_force(hashes: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the (channel, address hash) pairs that must not be reached. One statement for any number."""
+    if not hashes:
+        return set()
+    channels, values = zip(*hashes, strict=True)
+    rows = await connection().execute_query_dict(
+        "SELECT channel, address_hash FROM suppressions WHERE lifted_at IS NULL AND (channel, address_hash) IN "
+        "(SELECT * FROM unnest($1::text[], $2::text[]))",
+        [list(channels), list(values)],
+    )
+    return {(row["channel"], row["address_hash"]) for row in rows}
