@@ -45,7 +45,7 @@ class Settings(BaseSettings):
         default="", description="postgresql://user:password@host:port/name (PostgreSQL 15 or newer); empty: embedded."
     )
     REDIS_URL: str = Field(
-        default="", description="redis://host:port/0; empty: embedded where there is one, else none."
+        default="", description="redis://host:port/0; empty: embedded where there is one; none: without."
     )
     DATA_DIR: Path = Field(
         default=Path(".nestling"), description="Folder of the embedded servers, logs and demo files."
@@ -113,6 +113,11 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(v.strip().rstrip("/") for v in value.split(",") if v.strip()) if isinstance(value, str) else value
 
+    @field_validator("DATA_DIR", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.absolute()
+
     @field_validator("INTROSPECTION", mode="before")
     @classmethod
     def _unset(cls, value: Any) -> Any:
@@ -153,6 +158,11 @@ def refusals(settings: Settings) -> list[str]:
         found.append("PUBLIC_URL is not https. Set it to the https address that browsers use.")
     if not settings.DATABASE_URL:
         found.append("DATABASE_URL is not set: the embedded PostgreSQL is for demos. Set it to your server.")
+    found += [
+        f"{name} is on: the provider would be sent contacts that belong to nobody. Set {name}=false."
+        for name in ("SMS_TEST_PROVIDER", "SMTP_TEST_PROVIDER")
+        if getattr(settings, name)
+    ]
     return found
 
 

@@ -49,9 +49,10 @@ TRANSIENT = ("pre-existing shared memory block", 'lock file "postmaster.pid" alr
 class EmbeddedPostgres:
     """A running server and our share of it."""
 
-    def __init__(self, url: str, pid: int, data_dir: Path, share: Share) -> None:
+    def __init__(self, url: str, pid: int, home: Home, data_dir: Path, share: Share) -> None:
         self.url = url
         self.pid = pid
+        self._home = home
         self._data_dir = data_dir
         self._share: Share | None = share
 
@@ -63,8 +64,9 @@ class EmbeddedPostgres:
         if self._share is None:
             return
         with exclusive(self._data_dir / "postgres.lock"):
-            if self._share.is_last() and self.is_alive():
-                end(self.pid, signal.SIGINT, patience=60, rude=signal.SIGQUIT)
+            # Not always the one we started: others may have started it again since.
+            if self._share.is_last() and (pid := _running(self._home)) is not None:
+                end(pid, signal.SIGINT, patience=60, rude=signal.SIGQUIT)
             self._share.give_back()
             self._share = None
 
@@ -95,7 +97,7 @@ def start_postgres(
             if pid is None:
                 _initialise(home, programs)
                 pid = _launch(home, programs, durable=durable)
-            return EmbeddedPostgres(_url(home), pid, data_dir, share)
+            return EmbeddedPostgres(_url(home), pid, home, data_dir, share)
     except BaseException as failure:
         if share is not None:
             share.give_back()

@@ -41,8 +41,10 @@ class EmbeddedRedis:
         if self._share is None:
             return
         with exclusive(self._data_dir / "redis.lock"):
-            if self._share.is_last() and self.is_alive():
-                end(self.pid, signal.SIGTERM, patience=10, rude=signal.SIGKILL)
+            # Not always the one we started: others may have started it again since.
+            known = _known(self._data_dir)
+            if self._share.is_last() and known is not None and _answers(*known):
+                end(known[0], signal.SIGTERM, patience=10, rude=signal.SIGKILL)
             self._share.give_back()
             self._share = None
 

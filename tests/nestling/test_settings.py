@@ -1,0 +1,59 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nestling.settings import DEFAULT_KEY, KEYS, Environment, Settings, refusals
+
+ROOT = Path(__file__).resolve().parents[2]
+SAFE: dict[str, Any] = {
+    "ENVIRONMENT": "production",
+    "DATABASE_URL": "postgresql://nestling@db.example/nestling",
+    "PUBLIC_URL": "https://crm.example",
+    "COOKIE_SECURE": True,
+    **{key: f"{key}-{'x' * 32}" for key in KEYS},
+}
+
+
+def made(**values: Any) -> Settings:
+    return Settings(_env_file=None, **values)  # type: ignore[call-arg]
+
+
+def test_the_example_file_has_every_setting_with_its_default_and_description(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = ROOT / ".env.example"
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name, raising=False)
+    lines = example.read_text().splitlines()
+    named = {line.partition("=")[0]: lines[at - 1] for at, line in enumerate(lines) if re.match(r"[A-Z_]+=", line)}
+    assert set(named) == set(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        assert named[name] == f"# {field.description}"
+    assert Settings(_env_file=example) == made()  # type: ignore[call-arg]
+
+
+def test_production_starts_with_safe_settings() -> None:
+    assert refusals(made(**SAFE)) == []
+
+
+@pytest.mark.parametrize(
+    ("unsafe", "told"),
+    [
+        ({"SECRET_KEY": DEFAULT_KEY}, "SECRET_KEY is the default"),
+        ({"ADDRESS_HASH_KEY": DEFAULT_KEY}, "ADDRESS_HASH_KEY is the default"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY is shorter than 32"),
+        ({"SMS_URL": "https://sms.example", "SMS_WEBHOOK_SECRET": DEFAULT_KEY}, "SMS_WEBHOOK_SECRET is the default"),
+        ({"COOKIE_SECURE": False}, "COOKIE_SECURE is off"),
+        ({"PUBLIC_URL": "http://crm.example"}, "PUBLIC_URL is not https"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL is not set"),
+        ({"SMS_URL": "https://sms.example", "SMS_TEST_PROVIDER": True}, "SMS_TEST_PROVIDER is on"),
+    ],
+)
+def test_production_refuses_one_unsafe_setting(unsafe: dict[str, Any], told: str) -> None:
+    (said,) = refusals(made(**{**SAFE, **unsafe}))
+    assert told in said
+    assert refusals(made(**{**SAFE, **unsafe, "ENVIRONMENT": Environment.DEVELOPMENT})) == []
+
+
+def test_no_key_shows_in_print_or_log() -> None:
+    assert SAFE["SECRET_KEY"] not in repr(made(**SAFE))
