@@ -11,7 +11,7 @@ import asyncpg
 from tortoise import Tortoise
 
 from domain.database import tortoise_config
-from domain.gateway.addresses import hash_addresses_with
+from domain.gateway import suppressions
 from nestling.migrations import pending
 from nestling.settings import Settings
 
@@ -47,7 +47,7 @@ async def database(settings: Settings) -> AsyncIterator[None]:
     await refuse_pending(settings)
     config = tortoise_config(settings.DATABASE_URL, max_size=settings.DATABASE_POOL_SIZE)
     await Tortoise.init(config=config, _enable_global_fallback=True)
-    hash_addresses_with(settings.ADDRESS_HASH_KEY.get_secret_value())
+    suppressions.use_key(settings.ADDRESS_HASH_KEY.get_secret_value().encode())
     try:
         yield
     finally:

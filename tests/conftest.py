@@ -18,7 +18,7 @@ import pytest_asyncio
 from tortoise import Tortoise
 
 from domain.database import connection, tortoise_config
-from domain.gateway.addresses import hash_addresses_with
+from domain.gateway import suppressions
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 0x6E65_7374  # "nest": one process builds the template, the others wait
@@ -111,7 +111,7 @@ END $$
 async def db(database_url: str) -> AsyncIterator[str]:
     """The database, open for the ORM; yields its URL for what opens its own connections."""
     await Tortoise.init(config=tortoise_config(database_url), _enable_global_fallback=True)
-    hash_addresses_with("a key for tests only, thirty-two characters")
+    suppressions.use_key(b"a key for tests only, thirty-two characters")
     try:
         yield database_url
     finally:
