@@ -1,0 +1,1 @@
+"""GraphQL types, root fields and mutations of domain/commerce."""
