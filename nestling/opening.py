@@ -13,7 +13,7 @@ from tortoise import Tortoise
 from domain.database import tortoise_config
 from domain.gateway import suppressions
 from nestling.migrations import pending
-from nestling.settings import Settings
+from nestling.settings import NO_REDIS, Settings
 
 
 class NotReady(Exception):
@@ -34,7 +34,9 @@ def services(settings: Settings, *, redis: bool = False, say: Callable[[str], No
         filled: dict[str, Any] = {}
         if not settings.DATABASE_URL:
             filled["DATABASE_URL"] = running.enter_context(start_postgres(settings.DATA_DIR, say=say)).url
-        if redis and not settings.REDIS_URL:
+        if settings.REDIS_URL == NO_REDIS:
+            filled["REDIS_URL"] = ""
+        elif redis and not settings.REDIS_URL:
             bell = start_redis(settings.DATA_DIR, say=say)
             if bell is not None:
                 filled["REDIS_URL"] = running.enter_context(bell).url

@@ -15,6 +15,9 @@ DEFAULT_KEY = "not-secret-development-only"
 """The value of every key that nobody set. Production refuses it."""
 
 
+NO_REDIS = "none"
+"""The REDIS_URL of who wants none, not even an embedded one."""
+
 DEMO_FILE = "settings.env"
 """In DATA_DIR: keys that `nestling demo` made for its installation, and where its providers are."""
 
@@ -67,6 +70,10 @@ class Settings(BaseSettings):
     INTROSPECTION: bool | None = Field(
         default=None,
         description="GraphQL introspection and field suggestions; empty: on, in production for operators only.",
+    )
+
+    SERVICE_READS_PER_MINUTE: int = Field(
+        default=600, ge=1, description="Members a service token may read in a minute, counted by each web process."
     )
 
     # Keys

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from nestling.cli import demo, migrate
+from nestling.cli import demo, doctor, migrate
 
 app = typer.Typer(
     name="nestling",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(demo.app, name="demo")
 app.command("migrate")(migrate.migrate)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from nestling.embedded.processes import free_port
 from nestling.embedded.redis import EmbeddedRedis, start_redis
 from nestling.opening import NotReady
 from nestling.processes import LIFELINE
-from nestling.settings import Settings
+from nestling.settings import NO_REDIS, Settings
 
 LOOK_SECONDS = 0.3
 SERVE_PATIENCE_SECONDS = 60.0
@@ -81,7 +81,10 @@ class Demo:
                 self.postgres = start_postgres(self.settings.DATA_DIR, say=self.progress.line)
                 found["DATABASE_URL"] = self.postgres.url
                 say(f"embedded, port {self.postgres.url.rpartition(':')[2].partition('/')[0]}")
-        if not self.settings.REDIS_URL:
+        if self.settings.REDIS_URL == NO_REDIS:
+            found["REDIS_URL"] = ""
+            self.progress.line("No Redis, as REDIS_URL says: workers look for work every second.")
+        elif not self.settings.REDIS_URL:
             self.redis = start_redis(self.settings.DATA_DIR, say=self.progress.line)
             if self.redis is not None:
                 found["REDIS_URL"] = self.redis.url
@@ -104,7 +107,7 @@ class Demo:
         """The settings as the children read them."""
         return {
             "DATABASE_URL": self.settings.DATABASE_URL,
-            "REDIS_URL": self.settings.REDIS_URL,
+            "REDIS_URL": self.settings.REDIS_URL or NO_REDIS,
             "DATA_DIR": str(self.place.data_dir),
             "PUBLIC_URL": self.settings.public_url,
             "HOST": self.settings.HOST,

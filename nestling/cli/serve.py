@@ -1,0 +1,46 @@
+"""nestling serve and nestling worker: the two processes of an installation."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nestling.settings import NO_REDIS, Settings, refusals, settings
+
+
+@contextmanager
+def _opened() -> Iterator[Settings]:
+    """The servers of this installation; refuses what may not start. The URLs go into the environment, because web
+    processes that are started from here read their settings again."""
+    from nestling.opening import NotReady, refuse_demo_accounts, refuse_pending, services
+
+    if refused := refusals(settings()):
+        raise NotReady("Production refuses to start:\n" + "\n".join(f"- {said}" for said in refused))
+    with services(settings(), redis=True) as opened:
+        asyncio.run(refuse_pending(opened))
+        asyncio.run(refuse_demo_accounts(opened))
+        os.environ |= {"DATABASE_URL": opened.DATABASE_URL, "REDIS_URL": opened.REDIS_URL or NO_REDIS}
+        settings.cache_clear()
+        yield opened
+
+
+def serve() -> None:
+    """Serve the API and the pages on HOST:PORT."""
+    import uvicorn
+
+    from nestling.embedded.processes import is_free
+    from nestling.opening import NotReady
+
+    with _opened() as opened:
+        if opened.PORT and not is_free(opened.PORT, opened.HOST):
+            raise NotReady(f"Port {opened.PORT} is in use. Stop what listens there, or set PORT.")
+        uvicorn.run(
+            "nestling.asgi:app",
+            host=opened.HOST,
+            port=opened.PORT,
+            workers=opened.WEB_PROCESSES if opened.WEB_PROCESSES > 1 else None,
+            log_level=opened.LOG_LEVEL.lower(),
+            access_log=False,  # paths carry no personal data, but who asked what is in the audit
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )

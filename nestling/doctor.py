@@ -1,0 +1,160 @@
+"""What a doctor looks at: packages, disk, services, migrations, queue, clock, providers; and what to do about each."""
+
+import ctypes
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from nestling.migrations import pending
+from nestling.opening import without_password
+from nestling.settings import Settings, refusals
+
+DISK_FLOOR_BYTES = 2 << 30
+QUEUE_AGE_AT_MOST = timedelta(minutes=5)
+LOOK_SECONDS = 3.0
+
+
+class Health(StrEnum):
+    WELL = "WELL"
+    WORTH_KNOWING = "WORTH_KNOWING"
+    ILL = "ILL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `remedy` is what to do, empty when nothing is."""
+
+    subject: str
+    health: Health
+    told: str
+    remedy: str = ""
+
+
+def look_at_machine(settings: Settings) -> list[Finding]:
+    """Python, LightGBM's library, disk and settings: needs no server."""
+    found = [Finding("python", Health.WELL, f"{sys.version.split()[0]} at {sys.prefix}")]
+    if sys.platform == "linux":
+        try:
+            ctypes.CDLL("libgomp.so.1")
+        except OSError:
+            found.append(
+                Finding(
+                    "libgomp", Health.ILL, "libgomp.so.1 is missing: LightGBM cannot train.", "apt-get install libgomp1"
+                )
+            )
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.DATA_DIR).free
+    health = Health.WELL if free > DISK_FLOOR_BYTES else Health.ILL
+    found.append(
+        Finding("disk", health, f"{free / (1 << 30):.1f} GB free", "" if health is Health.WELL else "Free some.")
+    )
+    refused = refusals(settings)
+    found += [Finding("settings", Health.ILL, said) for said in refused]
+    if not refused:
+        found.append(Finding("settings", Health.WELL, f"{settings.ENVIRONMENT.value}, {settings.public_url}"))
+    return found
+
+
+async def look_at_database(settings: Settings) -> list[Finding]:
+    """The server, its migrations, the queue and the clock. Reads only."""
+    where = without_password(settings.DATABASE_URL)
+    try:
+        reader = await asyncpg.connect(settings.DATABASE_URL, timeout=LOOK_SECONDS)
+    except (OSError, asyncpg.PostgresError) as error:
+        return [Finding("postgresql", Health.ILL, f"{where}: {error}", "Start it, or correct DATABASE_URL.")]
+    try:
+        number = int(await reader.fetchval("SHOW server_version_num"))
+        if number < 150000:
+            return [Finding("postgresql", Health.ILL, f"version {number // 10000}", "Nestling needs 15 or newer.")]
+        found = [Finding("postgresql", Health.WELL, f"version {number // 10000} at {where}")]
+        missing = await pending(settings.DATABASE_URL)
+        if missing:
+            return [*found, Finding("migrations", Health.ILL, f"{len(missing)} pending", "nestling migrate")]
+        found.append(Finding("migrations", Health.WELL, "in step"))
+        for look in (_look_at_queue, _look_at_clock, _look_at_demo_accounts):
+            found += await look(reader, settings)
+        return found
+    finally:
+        await reader.close()
+
+
+async def _look_at_queue(reader: asyncpg.Connection, _: Settings) -> list[Finding]:
+    waiting, oldest = await reader.fetchrow("SELECT count(*), min(created_at) FROM outbox")
+    open_, unknown = await reader.fetchrow(
+        "SELECT count(*) FILTER (WHERE state IN ('QUEUED', 'SENDING')), count(*) FILTER (WHERE state = 'UNKNOWN') "
+        "FROM messages"
+    )
+    told = f"{waiting} waiting, {open_} messages on their way, {unknown} with an unknown outcome"
+    if oldest is not None and datetime.now(UTC) - oldest > QUEUE_AGE_AT_MOST:
+        remedy = "No worker seems to run. Start one: nestling worker"
+        return [Finding("queue", Health.ILL, f"{told}; the oldest since {oldest:%Y-%m-%d %H:%M} UTC", remedy)]
+    return [Finding("queue", Health.WELL, told)]
+
+
+async def _look_at_clock(reader: asyncpg.Connection, settings: Settings) -> list[Finding]:
+    there, offset_us = await reader.fetchrow("SELECT now(), (SELECT offset_us FROM clock_offsets WHERE id = 1)")
+    found = []
+    apart = abs(there - datetime.now(UTC))
+    if apart > timedelta(seconds=5):
+        told = f"this machine and PostgreSQL are {apart.total_seconds():.0f} s apart"
+        found.append(Finding("clock", Health.ILL, told, "Set both by NTP: leases and retries compare their clocks."))
+    business = datetime.now(UTC) + timedelta(microseconds=offset_us or 0)
+    if offset_us and settings.is_production:
+        remedy = "Production runs on the real clock. DELETE FROM clock_offsets"
+        found.append(Finding("clock", Health.ILL, f"the business clock reads {business:%Y-%m-%d %H:%M} UTC", remedy))
+    elif offset_us:
+        told = f"the business clock reads {business:%Y-%m-%d %H:%M} UTC (a demo's: nestling demo advance moves it)"
+        found.append(Finding("clock", Health.WORTH_KNOWING, told))
+    return found or [Finding("clock", Health.WELL, "the business clock is the real one")]
+
+
+async def _look_at_demo_accounts(reader: asyncpg.Connection, settings: Settings) -> list[Finding]:
+    accounts = await reader.fetchval("SELECT count(*) FROM accounts WHERE is_demo AND is_active")
+    if not accounts:
+        return []
+    ill = settings.is_production
+    remedy = "nestling user disable-demo" if ill else ""
+    health = Health.ILL if ill else Health.WORTH_KNOWING
+    return [Finding("accounts", health, f"{accounts} demo accounts are active", remedy)]
+
+
+def look_at_redis(settings: Settings) -> list[Finding]:
+    url = settings.REDIS_URL
+    if not url:
+        return [
+            Finding("redis", Health.WORTH_KNOWING, "none: workers look for work every second instead of being woken")
+        ]
+    return [
+        _look_at_port("redis", urlsplit(url).hostname, urlsplit(url).port or 6379, "Start it, or correct REDIS_URL.")
+    ]
+
+
+def look_at_providers(settings: Settings) -> list[Finding]:
+    """Whether the providers can be reached; nothing is sent."""
+    found = []
+    if settings.SMS_URL:
+        parts = urlsplit(settings.SMS_URL)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found.append(_look_at_port("sms", parts.hostname, port, "Correct SMS_URL; in a demo, it must be serving."))
+    else:
+        found.append(Finding("sms", Health.WORTH_KNOWING, "no SMS channel", "Set SMS_URL to have one."))
+    if settings.SMTP_HOST:
+        remedy = "Correct SMTP_HOST and SMTP_PORT; in a demo, it must be serving."
+        found.append(_look_at_port("mail", settings.SMTP_HOST, settings.SMTP_PORT, remedy))
+    else:
+        found.append(Finding("mail", Health.WORTH_KNOWING, "no e-mail channel", "Set SMTP_HOST to have one."))
+    return found
+
+
+def _look_at_port(subject: str, host: str | None, port: int, remedy: str) -> Finding:
+    try:
+        socket.create_connection((host or "127.0.0.1", port), timeout=LOOK_SECONDS).close()
+    except OSError as error:
+        return Finding(subject, Health.ILL, f"{host}:{port} does not answer ({error.strerror or error})", remedy)
+    return Finding(subject, Health.WELL, f"{host}:{port} answers")
