@@ -88,7 +88,8 @@ async def suppress(
     rows = await connection().execute_query_dict(
         "INSERT INTO suppressions (id, channel, address_hash, member_id, reason, since) "
         "VALUES ($1, $2, $3, $4, $5, business_now()) "
-        "ON CONFLICT (channel, address_hash) WHERE lifted_at IS NULL DO UPDATE SET address_hash = excluded.address_hash "
+        "ON CONFLICT (channel, address_hash) WHERE lifted_at IS NULL "
+        "DO UPDATE SET address_hash = excluded.address_hash "
         "RETURNING id, xmax = 0 AS is_new",
         [new_id(), channel.value, address_hash(channel, address), member_id, reason.value],
     )
