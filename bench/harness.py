@@ -1,0 +1,132 @@
+"""How fast, as a ratio to a floor measured in the same run.
+
+Machines differ and neighbours make noise, so a number of ours means something only beside the number of a floor: the
+same work done as directly as we can write it, in turns with ours, on the same data. A bench first asserts that both
+give equal results. Reported is the median of the rounds, with the lowest and highest ratio beside it.
+"""
+
+import json
+import statistics
+import subprocess
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROUNDS = 5
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What is measured: always a rate, so higher is better and the ratio is ours over the floor's."""
+
+    name: str
+    unit: str  # requests/s, orders/s, ...
+    goal: float  # the ratio we commit to
+    size: str  # of what: the world, the batch, the connections
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One side's turn: how much work in how long, and the CPU seconds of the processes that did it, if known."""
+
+    amount: int
+    seconds: float
+    cpu_seconds: float | None = None
+
+    @property
+    def rate(self) -> float:
+        return self.amount / self.seconds
+
+    @property
+    def cpu_ms(self) -> float | None:
+        """CPU milliseconds for each unit of work."""
+        return None if self.cpu_seconds is None else 1000 * self.cpu_seconds / self.amount
+
+
+Side = Callable[[], Awaitable[Round]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    bench: Bench
+    ours: list[Round]
+    floor: list[Round]
+
+    @property
+    def ratios(self) -> list[float]:
+        return [ours.rate / floor.rate for ours, floor in zip(self.ours, self.floor, strict=True)]
+
+    @property
+    def reaches_goal(self) -> bool:
+        return statistics.median(self.ratios) >= self.bench.goal
+
+    def record(self) -> dict[str, object]:
+        """The result as it stands in results.json."""
+        record: dict[str, object] = {
+            "value": _rounded(statistics.median(r.rate for r in self.ours)),
+            "floor": _rounded(statistics.median(r.rate for r in self.floor)),
+            "ratio": _rounded(statistics.median(self.ratios)),
+            "spread": [_rounded(min(self.ratios)), _rounded(max(self.ratios))],
+            "better": "higher",
+            "goal": self.bench.goal,
+            "unit": self.bench.unit,
+            "size": self.bench.size,
+            "commit": _commit(),
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        ours, floor = _cpu(self.ours), _cpu(self.floor)
+        if ours is not None and floor is not None:
+            record["cpu_ms"] = {"value": _rounded(ours), "floor": _rounded(floor), "ratio": _rounded(ours / floor)}
+        return record
+
+
+async def compare(bench: Bench, ours: Side, floor: Side, *, rounds: int = ROUNDS) -> Result:
+    """Both sides in turns, each first as often as the other (within one), after a turn each that does not count."""
+    await floor()
+    await ours()
+    result = Result(bench, [], [])
+    for number in range(rounds):
+        sides = [(ours, result.ours), (floor, result.floor)]
+        for side, turns in sides if number % 2 else reversed(sides):
+            turns.append(await side())
+        print(f"  {bench.name} round {number + 1}/{rounds}: {result.ratios[-1]:.3f}", flush=True)
+    return result
+
+
+def report(result: Result) -> str:
+    """One line for a person."""
+    record = result.record()
+    verdict = "reaches" if result.reaches_goal else "misses"
+    return (
+        f"{result.bench.name}: {record['value']} {result.bench.unit} against a floor of {record['floor']}: "
+        f"ratio {record['ratio']} {record['spread']}, {verdict} the goal of {result.bench.goal}"
+    )
+
+
+def save(result: Result, path: Path = RESULTS) -> None:
+    """Put the result in the file in place of the last one of its name."""
+    records = json.loads(path.read_text()) if path.exists() else {}
+    records[result.bench.name] = result.record()
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(dict(sorted(records.items())), indent=2) + "\n")
+    draft.replace(path)
+
+
+def _cpu(turns: list[Round]) -> float | None:
+    known = [turn.cpu_ms for turn in turns if turn.cpu_ms is not None]
+    return statistics.median(known) if known else None
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.4g}")
+
+
+def _commit() -> str:
+    """The commit that was measured, with + when the tree differed from it."""
+    git = ["git", "-C", str(HERE)]
+    head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+    changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")

@@ -1,0 +1,62 @@
+"""Processes of a bench: started for it, ended with it, and what CPU time they took."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+PATIENCE_SECONDS = 60.0
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that the process and its ended children have taken so far. Linux only: elsewhere it is not known."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except FileNotFoundError:
+        return float("nan")
+    return sum(int(field) for field in fields[11:15]) / TICKS_A_SECOND
+
+
+@asynccontextmanager
+async def served(app: str, environment: dict[str, str]) -> AsyncIterator[tuple[str, int]]:
+    """One uvicorn process with one worker serving the application factory: its URL and pid."""
+    port = free_port()
+    command = [
+        sys.executable, "-m", "uvicorn", app, "--factory", "--host", "127.0.0.1", "--port", str(port),
+        "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
+    ]  # fmt: skip
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env={**os.environ, **environment})
+    try:
+        await _answers(port, process)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _answers(port: int, process: asyncio.subprocess.Process) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        if process.returncode is not None:
+            raise RuntimeError(f"the server ended with {process.returncode} before it answered")
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return
+    raise TimeoutError("the server does not answer")
