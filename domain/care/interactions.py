@@ -1,14 +1,26 @@
 """Interactions: every word between us and a member, whatever the channel, on one timeline."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tortoise import fields
 from tortoise.models import Model
+from tortoise.transactions import in_transaction
 
+from domain.database import connection
+from domain.people.failures import BabyNotFound, MemberNotFound
+from domain.people.provenance import system_of
+from domain.people.scopes import is_in_scope
+from domain.platform.actors import Actor
+from domain.platform.changes import MEMBER_TIMELINE, announce
+from domain.platform.clock import business_now
 from domain.platform.constraints import one_of
+from domain.platform.failures import NotPermitted, ValidationError
 from domain.platform.ids import new_id
+from domain.platform.roles import Permission
 from domain.platform.sources import Channel
 
 if TYPE_CHECKING:
@@ -74,3 +86,87 @@ class Interaction(Model):
             one_of("interactions", "channel", Channel),
             one_of("interactions", "direction", Direction),
         ]
+
+
+NOTE_LENGTH = 4000
+TOPIC_LENGTH = 100
+FURTHEST_BACK = timedelta(days=366)
+CLOCK_SLACK = timedelta(minutes=5)  # a till's clock may run ahead of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What happened, in plain values. `occurred_at` is on the business clock; none means now."""
+
+    kind: InteractionKind
+    channel: Channel
+    direction: Direction
+    topic: str = ""
+    text: str = ""
+    baby_id: UUID | None = None
+    occurred_at: datetime | None = None
+    task_id: UUID | None = None
+
+    def flaw(self, now: datetime) -> ValidationError | None:
+        if not self.text.strip() and not self.topic.strip():
+            return ValidationError.of("note", "Say what happened: a note or a topic.")
+        if len(self.text) > NOTE_LENGTH:
+            return ValidationError.of("note", f"At most {NOTE_LENGTH} characters.")
+        if len(self.topic) > TOPIC_LENGTH:
+            return ValidationError.of("topic", f"At most {TOPIC_LENGTH} characters.")
+        if self.occurred_at is not None and self.occurred_at > now + CLOCK_SLACK:
+            return ValidationError.of("occurredAt", "It has not happened yet.")
+        if self.occurred_at is not None and self.occurred_at < now - FURTHEST_BACK:
+            return ValidationError.of("occurredAt", f"At most {FURTHEST_BACK.days} days back.")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionLogged:
+    interaction_id: UUID
+    member_id: UUID
+
+
+async def log(
+    actor: Actor, member_id: UUID, note: Note
+) -> InteractionLogged | MemberNotFound | BabyNotFound | NotPermitted | ValidationError:
+    """Put a visit, call, chat, question or note on the member's timeline, under the actor's name and store."""
+    if not actor.may(Permission.WRITE_INTERACTIONS):
+        return NotPermitted(Permission.WRITE_INTERACTIONS)
+    async with in_transaction():
+        if not await is_in_scope(actor, member_id):
+            return MemberNotFound()
+        now = await business_now()
+        flaw = note.flaw(now)
+        if flaw is not None:
+            return flaw
+        if note.baby_id is not None and not await _is_her_baby(member_id, note.baby_id):
+            return BabyNotFound()
+        interaction_id = await write_interaction(actor, member_id, note, now)
+        await announce(MEMBER_TIMELINE, member_id)
+        return InteractionLogged(interaction_id, member_id)
+
+
+async def write_interaction(actor: Actor, member_id: UUID, note: Note, now: datetime) -> UUID:
+    """Insert the row inside the caller's transaction; its id is also its external id, because we are the source."""
+    interaction_id = new_id()
+    await connection().execute_query(
+        "INSERT INTO interactions (id, member_id, baby_id, kind, channel, direction, occurred_at, topic, note, "
+        "staff_id, store_id, task_id, source, external_id) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        [
+            interaction_id, member_id, note.baby_id, note.kind, note.channel, note.direction, note.occurred_at or now,
+            note.topic.strip(), note.text.strip(), actor.staff_id, actor.store_id, note.task_id, system_of(actor),
+            str(interaction_id),
+        ],
+    )  # fmt: skip
+    return interaction_id
+
+
+async def _is_her_baby(member_id: UUID, baby_id: UUID) -> bool:
+    return bool(
+        await connection().execute_query_dict(
+            "SELECT 1 FROM babies b JOIN members m ON m.household_id = b.household_id WHERE m.id = $1 AND b.id = $2",
+            [member_id, baby_id],
+        )
+    )

@@ -8,8 +8,11 @@ from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
+from domain.database import connection
+from domain.gateway.suppressions import address_hash
 from domain.platform.constraints import one_of
 from domain.platform.ids import new_id
+from domain.platform.sources import Channel
 
 if TYPE_CHECKING:
     from domain.people.members import Member
@@ -24,7 +27,7 @@ class IdentityKind(StrEnum):
     CARD = "CARD"
     MALL_ACCOUNT = "MALL_ACCOUNT"
     POS_ID = "POS_ID"
-    PAYMENT_CARD_TOKEN = "PAYMENT_CARD_TOKEN"
+    PAYMENT_CARD_TOKEN = "PAYMENT_CARD_TOKEN"  # noqa: S105 - a kind of identity, not a secret
     EXTERNAL_ID = "EXTERNAL_ID"
     PHONE = "PHONE"
     EMAIL = "EMAIL"
@@ -65,3 +68,32 @@ class Identity(Model):
                 check="is_primary OR kind IN ('PHONE', 'EMAIL', 'DEVICE')",
             ),
         ]
+
+
+async def callable_phones(member_id: UUID) -> list[str]:
+    """Her numbers that no suppression keeps from being called, the one to call first (verified, then latest seen)."""
+    rows = await connection().execute_query_dict(
+        "SELECT value FROM identities WHERE member_id = $1 AND kind = 'PHONE' "
+        "ORDER BY verified_at IS NULL, is_primary DESC, last_seen_at DESC, id",
+        [member_id],
+    )
+    suppressed = await connection().execute_query_dict(
+        "SELECT address_hash FROM suppressions WHERE channel = 'CALL' AND lifted_at IS NULL "
+        "AND address_hash = ANY($1::text[])",
+        [[address_hash(Channel.CALL, row["value"]) for row in rows]],
+    )
+    silent = {row["address_hash"] for row in suppressed}
+    return [row["value"] for row in rows if address_hash(Channel.CALL, row["value"]) not in silent]
+
+
+async def primary_holder(kind: IdentityKind, value: str, namespace: str | None = None) -> UUID | None:
+    """The member whom a look-up by this identity answers: its primary holder. The value is normalised already.
+
+    Without a namespace the answer is a member only when all issuers who know the value mean the same one.
+    """
+    rows = await connection().execute_query_dict(
+        "SELECT DISTINCT i.member_id FROM identities i JOIN members m ON m.id = i.member_id WHERE i.value = $1 "
+        "AND i.kind = $2 AND i.is_primary AND ($3::text IS NULL OR i.namespace = $3) AND m.status <> 'ERASED' LIMIT 2",
+        [value, kind, namespace],
+    )
+    return rows[0]["member_id"] if len(rows) == 1 else None

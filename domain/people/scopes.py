@@ -25,9 +25,7 @@ def sees_member(actor: Actor, parameters: Parameters, alias: str = "m") -> str:
     if actor.scope is RowScope.STORE:
         arms.append(f"{alias}.store_id = {parameters(actor.store_id)}")
     if actor.scope is RowScope.DISTRIBUTOR:
-        arms.append(
-            f"{alias}.store_id IN (SELECT s.id FROM stores s WHERE s.distributor_id = {parameters(actor.distributor_id)})"
-        )
+        arms.append(_of_distributor(actor, parameters, alias))
     arms.append(
         f"EXISTS (SELECT 1 FROM callback_tasks held WHERE held.member_id = {alias}.id AND held.state = 'LEASED' "
         f"AND held.lease_account_id = {parameters(actor.account_id)} AND held.lease_until > {parameters(real_now())})"
@@ -49,10 +47,13 @@ def sees_task(actor: Actor, parameters: Parameters, alias: str = "t") -> str:
     if actor.scope is RowScope.STORE:
         arms.append(f"{alias}.store_id = {parameters(actor.store_id)}")
     if actor.scope is RowScope.DISTRIBUTOR:
-        arms.append(
-            f"{alias}.store_id IN (SELECT s.id FROM stores s WHERE s.distributor_id = {parameters(actor.distributor_id)})"
-        )
+        arms.append(_of_distributor(actor, parameters, alias))
     return "(" + " OR ".join(arms) + ")"
+
+
+def _of_distributor(actor: Actor, parameters: Parameters, alias: str) -> str:
+    distributor = parameters(actor.distributor_id)
+    return f"{alias}.store_id IN (SELECT s.id FROM stores s WHERE s.distributor_id = {distributor})"
 
 
 async def is_in_scope(actor: Actor, member_id: UUID, *, for_update: bool = False) -> bool:

@@ -1,0 +1,32 @@
+"""Withdrawals: calls that must not be made any more leave every list at once."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain.database import connection
+from domain.platform.changes import CALLBACK_LIST, announce
+from domain.platform.sources import Purpose
+
+
+async def cancel_calls(
+    member_id: UUID, purposes: Collection[Purpose], now: datetime, *, but: UUID | None = None
+) -> list[dict[str, Any]]:
+    """Cancel the member's open and leased calls for these purposes; answers the rows as they were before.
+
+    `now` is on the business clock. The caller holds the lock on the member, so that no two withdrawals interleave.
+    """
+    rows = await connection().execute_query_dict(
+        "WITH doomed AS (SELECT t.id, to_jsonb(t) AS before FROM callback_tasks t WHERE t.member_id = $1 "
+        "AND t.purpose = ANY($2::text[]) AND t.state IN ('OPEN', 'LEASED') AND t.id IS DISTINCT FROM $4 "
+        "ORDER BY t.id FOR UPDATE) "
+        "UPDATE callback_tasks t SET state = 'CANCELLED', lease_account_id = NULL, lease_until = NULL, closed_at = $3, "
+        "version = t.version + 1 FROM doomed WHERE t.id = doomed.id RETURNING t.id, doomed.before::text AS before",
+        [member_id, [purpose.value for purpose in purposes], now, but],
+    )
+    for row in rows:
+        await announce(CALLBACK_LIST, row["id"])
+    return [orjson.loads(row["before"]) for row in rows]

@@ -1,0 +1,112 @@
+"""Test data: one small function a noun, each filling what the test does not care about."""
+
+import secrets
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain.care.callbacks import CallbackKind, CallbackTask
+from domain.commerce.staff import RowScope, Staff
+from domain.commerce.stores import Distributor, Store
+from domain.people.babies import Baby
+from domain.people.households import Household
+from domain.people.identities import Identity, IdentityKind
+from domain.people.members import Member
+from domain.platform.accounts import Account
+from domain.platform.actors import Actor, actor_for
+from domain.platform.ids import new_id
+from domain.platform.roles import Role
+from domain.platform.sources import Purpose, Source
+
+NOON = datetime(2017, 12, 15, 12, 0, tzinfo=UTC)  # a Friday of the demo's data; set the business clock to it
+
+
+def _key() -> str:
+    return secrets.token_hex(6)
+
+
+async def make_store(**fields: Any) -> Store:
+    if "distributor_id" not in fields:
+        fields["distributor_id"] = (await Distributor.create(name=f"Distributor {_key()}")).id
+    return await Store.create(**{"source": "test", "external_id": _key(), "name": "Store", **fields})
+
+
+async def make_staff(**fields: Any) -> Staff:
+    return await Staff.create(
+        **{"source": "test", "external_id": _key(), "name": "Nora Bell", "scope": RowScope.ALL, **fields}
+    )
+
+
+async def make_actor(role: Role = Role.CONSULTANT, scope: RowScope = RowScope.ALL, **place: Any) -> Actor:
+    """A person with an account; `store_id`, `distributor_id` and `name` say who and where."""
+    staff = await make_staff(scope=scope, **place)
+    account = await Account.create(login=f"login-{_key()}", password_hash="-", role=role, staff_id=staff.id)
+    return actor_for(
+        role,
+        id=account.id,
+        scope=scope,
+        account_id=account.id,
+        staff_id=staff.id,
+        store_id=staff.store_id,
+        distributor_id=staff.distributor_id,
+    )
+
+
+def member_actor(member: Member) -> Actor:
+    return actor_for(Role.MEMBER, id=member.id, member_id=member.id, household_id=member.household_id)
+
+
+def frontend_actor() -> Actor:
+    token = new_id()
+    return actor_for(Role.FRONTEND, id=token, token_id=token, scope=RowScope.ALL)
+
+
+async def make_member(*, phone: str | None = None, **fields: Any) -> Member:
+    if "household_id" not in fields:
+        fields["household_id"] = (await Household.create(source="test", external_id=_key())).id
+    member = await Member.create(
+        **{
+            "source": "test",
+            "external_id": _key(),
+            "full_name": "Emma Johnson",
+            "name_source": Source.MEMBER,
+            "joined_on": date(2017, 1, 1),
+            **fields,
+        }
+    )
+    if phone is not None:
+        await make_identity(member, IdentityKind.PHONE, phone)
+    return member
+
+
+async def make_identity(member: Member, kind: IdentityKind, value: str, **fields: Any) -> Identity:
+    return await Identity.create(
+        member_id=member.id, kind=kind, value=value, **{"first_seen_at": NOON, "last_seen_at": NOON, **fields}
+    )
+
+
+async def make_baby(member: Member, **fields: Any) -> Baby:
+    return await Baby.create(household_id=member.household_id, **{"presence_source": Source.MEMBER, **fields})
+
+
+async def make_task(member: Member, **fields: Any) -> CallbackTask:
+    return await CallbackTask.create(
+        member_id=member.id,
+        **{
+            "kind": CallbackKind.WIN_BACK,
+            "purpose": Purpose.PROMOTION,
+            "intent_key": f"test:{_key()}",
+            "reason_code": "CHURN_RISK",
+            "owner_id": member.owner_id,
+            "store_id": member.store_id,
+            "not_before": NOON - timedelta(days=1),
+            "expires_at": NOON + timedelta(days=7),
+            "created_at": NOON - timedelta(days=1),
+            **fields,
+        },
+    )
+
+
+def any_id() -> UUID:
+    """An id that belongs to nobody."""
+    return new_id()
