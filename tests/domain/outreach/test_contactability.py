@@ -1,0 +1,281 @@
+"""The one decision: each reason in its place, and what must hold for every snapshot there can be."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.commerce.products import FormulaClass
+from domain.outreach.contactability import CURED_BY_TIME, RULES_VERSION, decide
+from domain.outreach.decisions import Verdict
+from domain.outreach.facts import Child, Snapshot, Wording, snapshot_from_json, snapshot_to_json
+from domain.outreach.hours import week_start
+from domain.outreach.law.packs import weekly_cap
+from domain.outreach.reasons import WORDS, Reason, say_reason
+from domain.people.consents import ConsentState
+from domain.people.members import MemberStatus
+from domain.platform.sources import Channel, Purpose
+from domain.stages.engine import BabyDates
+
+FRIDAY_NOON = datetime(2017, 12, 15, 12, 0, tzinfo=UTC)
+MIA, BEN = UUID(int=1), UUID(int=2)
+
+
+def child(born_on: date | None = None, *, key: UUID = MIA, is_stopped: bool = False, **dates: Any) -> Child:
+    return Child(key, BabyDates(born_on=born_on, **dates), is_stopped)
+
+
+def wording(purpose: Purpose = Purpose.CARE, formula_class: FormulaClass = FormulaClass.NONE) -> Wording:
+    return Wording(1, "en", purpose, formula_class, has_reward=False)
+
+
+CLEAR = Snapshot(
+    at=FRIDAY_NOON,
+    intent_key="test",
+    member_id=UUID(int=9),
+    baby_id=None,
+    channel=Channel.SMS,
+    purpose=Purpose.CARE,
+    template_key="stage.NEWBORN",
+    formula_class=FormulaClass.NONE,
+    has_reward=False,
+    is_about_babies=False,
+    not_before=FRIDAY_NOON,
+    expires_at=FRIDAY_NOON + timedelta(days=7),
+    status=MemberStatus.ACTIVE,
+    jurisdiction="US",
+    zones=("UTC",),
+    children=(child(date(2017, 12, 1)),),
+    consent=ConsentState.GRANTED,
+    suppression=None,
+    has_address=True,
+    wording=wording(),
+    week_touches=0,
+)
+OFFER = replace(CLEAR, purpose=Purpose.PROMOTION, wording=wording(Purpose.PROMOTION))
+
+
+def test_a_clear_snapshot_is_sent() -> None:
+    answer = decide(CLEAR)
+    assert (answer.verdict, answer.reasons, answer.next_possible_at) == (Verdict.SEND, (Reason.OK,), None)
+    assert (answer.week_start, answer.weekly_cap, answer.rules_version) == (date(2017, 12, 11), 4, RULES_VERSION)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"status": MemberStatus.BLOCKED}, Reason.MEMBER_BLOCKED),
+        ({"status": MemberStatus.ERASED}, Reason.MEMBER_ERASED),
+        ({"baby_id": MIA, "children": (child(date(2017, 12, 1), is_stopped=True),)}, Reason.LOSS),
+        ({"is_about_babies": True, "children": (child(), child(key=BEN, is_stopped=True))}, Reason.LOSS),
+        ({"baby_id": BEN}, Reason.BABY_NOT_HERS),
+        ({"has_reward": True, "formula_class": FormulaClass.UNKNOWN}, Reason.FORMULA_LAW),
+        ({"consent": None}, Reason.NO_CONSENT),
+        ({"consent": ConsentState.WITHDRAWN}, Reason.CONSENT_WITHDRAWN),
+        ({"suppression": "STOP_WORD"}, Reason.SUPPRESSED_ADDRESS),
+        ({"suppression": "DO_NOT_CALL"}, Reason.DO_NOT_CALL),
+        ({"expires_at": FRIDAY_NOON}, Reason.EXPIRED),
+        ({"wording": None}, Reason.NO_TEMPLATE),
+        ({"wording": wording(Purpose.SERVICE)}, Reason.TEMPLATE_MISMATCH),
+        ({"has_address": False}, Reason.NO_ADDRESS),
+    ],
+)
+def test_each_obstacle_suppresses_with_its_own_reason(change: dict[str, Any], reason: Reason) -> None:
+    answer = decide(replace(CLEAR, **change))
+    assert (answer.verdict, answer.primary_reason) == (Verdict.SUPPRESS, reason)
+
+
+def test_the_first_obstacle_is_primary_and_all_are_listed() -> None:
+    worst = replace(
+        CLEAR,
+        at=FRIDAY_NOON + timedelta(hours=12),
+        status=MemberStatus.BLOCKED,
+        consent=None,
+        suppression="BOUNCED",
+        has_address=False,
+        week_touches=9,
+    )
+    assert decide(worst).reasons == (
+        Reason.MEMBER_BLOCKED,
+        Reason.NO_CONSENT,
+        Reason.SUPPRESSED_ADDRESS,
+        Reason.NO_ADDRESS,
+        Reason.QUIET_HOURS,
+        Reason.WEEKLY_CAP,
+    )
+
+
+def test_other_babies_of_the_family_still_get_their_care() -> None:
+    family = (child(date(2017, 6, 1)), child(key=BEN, is_stopped=True))
+    assert decide(replace(CLEAR, baby_id=MIA, children=family)).verdict is Verdict.SEND
+
+
+@pytest.mark.parametrize(
+    ("children", "law_binds"),
+    [
+        ((child(date(2017, 6, 15)),), False),  # six months old today
+        ((child(date(2017, 6, 16)),), True),
+        ((child(date(2017, 5, 1), gestation_weeks=30),), True),  # seven months, corrected five
+        ((child(date(2017, 1, 1)), child(due_on=date(2018, 5, 1), key=BEN)), True),
+        ((child(date(2017, 1, 1)), child(key=BEN)), True),
+        ((child(date(2017, 1, 1)), child(date(2017, 11, 1), key=BEN, is_stopped=True)), True),
+        ((), True),
+    ],
+)
+def test_follow_on_offers_wait_until_the_youngest_is_six_months(children: tuple[Child, ...], law_binds: bool) -> None:
+    answer = decide(replace(OFFER, formula_class=FormulaClass.FOLLOW_ON, children=children))
+    assert (answer.primary_reason is Reason.FORMULA_LAW) == law_binds
+    assert answer.law_rule == ("house.substitutes-under-6-months" if law_binds else None)
+
+
+def test_the_law_reads_the_template_too_and_leaves_care_and_service_alone() -> None:
+    by_template = replace(OFFER, wording=wording(Purpose.PROMOTION, FormulaClass.INFANT_FORMULA))
+    assert decide(by_template).law_rule == "house.infant-formula"
+    assert decide(replace(CLEAR, formula_class=FormulaClass.INFANT_FORMULA)).verdict is Verdict.SEND
+    call = replace(OFFER, channel=Channel.CALL, formula_class=FormulaClass.INFANT_FORMULA)
+    assert decide(call).primary_reason is Reason.FORMULA_LAW
+
+
+def test_at_night_it_waits_for_her_own_morning_in_every_plausible_zone() -> None:
+    at = datetime(2017, 12, 15, 3, 0, tzinfo=UTC)
+    night = replace(CLEAR, at=at, not_before=at, zones=("America/New_York",))
+    answer = decide(night)  # 22:00 in New York
+    assert (answer.verdict, answer.primary_reason) == (Verdict.HOLD, Reason.QUIET_HOURS)
+    assert answer.next_possible_at == datetime(2017, 12, 15, 13, 0, tzinfo=UTC)
+    both = decide(replace(night, zones=("America/New_York", "America/Los_Angeles")))
+    assert both.next_possible_at == datetime(2017, 12, 15, 16, 0, tzinfo=UTC)
+    apart = decide(replace(night, zones=("UTC", "Asia/Shanghai", "America/Los_Angeles")))
+    assert (apart.verdict, apart.primary_reason) == (Verdict.SUPPRESS, Reason.NO_COMMON_HOUR)
+
+
+def test_a_full_week_waits_for_monday_morning() -> None:
+    answer = decide(replace(OFFER, week_touches=2, expires_at=FRIDAY_NOON + timedelta(days=5)))
+    assert (answer.verdict, answer.primary_reason) == (Verdict.HOLD, Reason.WEEKLY_CAP)
+    assert answer.next_possible_at == datetime(2017, 12, 18, 8, 0, tzinfo=UTC)
+    assert decide(replace(CLEAR, week_touches=2)).verdict is Verdict.SEND  # care has slots that promotion cannot take
+    too_late = decide(replace(OFFER, week_touches=2, expires_at=FRIDAY_NOON + timedelta(days=2)))
+    assert (too_late.verdict, too_late.reasons) == (Verdict.SUPPRESS, (Reason.WEEKLY_CAP, Reason.EXPIRES_FIRST))
+
+
+def test_a_clock_change_does_not_open_the_night() -> None:
+    spring = datetime(2018, 3, 11, 5, 30, tzinfo=UTC)  # 00:30 in New York, clocks jump at 02:00
+    answer = decide(replace(CLEAR, at=spring, expires_at=spring + timedelta(days=2), zones=("America/New_York",)))
+    assert answer.next_possible_at == datetime(2018, 3, 11, 12, 0, tzinfo=UTC)  # 08:00 EDT
+
+
+def test_every_reason_has_words_in_both_languages() -> None:
+    assert set(WORDS) == set(Reason)
+    assert say_reason(Reason.QUIET_HOURS, "zh-CN") != say_reason(Reason.QUIET_HOURS, "en")
+
+
+ZONES = [
+    "UTC",
+    "America/New_York",
+    "Asia/Shanghai",
+    "Africa/Cairo",
+    "America/Santiago",
+    "Asia/Kathmandu",
+    "Nowhere/At_All",
+]
+moments = st.datetimes(datetime(2017, 1, 1), datetime(2020, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+dates = st.dates(date(2014, 1, 1), date(2020, 6, 1))
+children = st.builds(
+    Child,
+    id=st.sampled_from([MIA, BEN]),
+    dates=st.builds(
+        BabyDates, born_on=st.none() | dates, due_on=st.none() | dates, gestation_weeks=st.none() | st.integers(20, 45)
+    ),
+    is_stopped=st.booleans(),
+)
+# Two thirds of all answers should get past consent and the like, or the clock is never tried.
+wordings = st.builds(
+    Wording, st.integers(1, 9), st.just("en"), st.sampled_from(Purpose), st.sampled_from(FormulaClass), st.booleans()
+)
+snapshots = st.builds(
+    Snapshot,
+    at=moments,
+    intent_key=st.text(max_size=20),
+    member_id=st.uuids(),
+    baby_id=st.none() | st.sampled_from([MIA, BEN]),
+    channel=st.sampled_from(Channel),
+    purpose=st.sampled_from(Purpose),
+    template_key=st.just("t"),
+    formula_class=st.just(FormulaClass.NONE) | st.sampled_from(FormulaClass),
+    has_reward=st.booleans(),
+    is_about_babies=st.booleans(),
+    not_before=moments,
+    expires_at=moments | st.just(datetime(2021, 1, 1, tzinfo=UTC)),
+    status=st.just(MemberStatus.ACTIVE) | st.sampled_from(MemberStatus),
+    jurisdiction=st.sampled_from(["US", "CN", "GB", "PH", "BR"]),
+    zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=2).map(tuple),
+    children=st.lists(children, max_size=3).map(tuple),
+    consent=st.just(ConsentState.GRANTED) | st.none() | st.sampled_from(ConsentState),
+    suppression=st.none() | st.just("BOUNCED"),
+    has_address=st.just(True) | st.booleans(),
+    wording=st.none() | wordings,
+    week_touches=st.integers(0, 5),
+)  # fmt: skip
+
+
+@given(snapshots)
+@settings(max_examples=400, deadline=None)
+def test_a_stored_decision_replays_identically(snapshot: Snapshot) -> None:
+    stored = json.dumps(snapshot_to_json(snapshot))
+    again = snapshot_from_json(json.loads(stored))
+    assert again == snapshot
+    assert decide(again) == decide(snapshot)
+
+
+@given(st.lists(snapshots, max_size=30))
+@settings(max_examples=100, deadline=None)
+def test_eligible_is_sent_and_held_and_suppressed(many: list[Snapshot]) -> None:
+    answers = [decide(snapshot) for snapshot in many]
+    counts = Counter(answer.verdict for answer in answers)
+    assert len(many) == counts[Verdict.SEND] + counts[Verdict.HOLD] + counts[Verdict.SUPPRESS]
+    for answer in answers:
+        assert (answer.primary_reason is Reason.OK) == (answer.verdict is Verdict.SEND)
+        assert len(set(answer.reasons)) == len(answer.reasons)
+        assert (answer.verdict is Verdict.HOLD) <= (set(answer.reasons) <= CURED_BY_TIME)
+
+
+@given(snapshots, st.sampled_from([FormulaClass.INFANT_FORMULA, FormulaClass.UNKNOWN]))
+@settings(max_examples=300, deadline=None)
+def test_nothing_ever_promotes_infant_formula(snapshot: Snapshot, formula_class: FormulaClass) -> None:
+    answer = decide(replace(snapshot, formula_class=formula_class))
+    if snapshot.purpose is Purpose.PROMOTION or snapshot.has_reward:
+        assert answer.verdict is Verdict.SUPPRESS
+        assert Reason.FORMULA_LAW in answer.reasons
+
+
+@given(snapshots, st.integers(0, 23), st.integers(0, 5))
+@settings(max_examples=300, deadline=None)
+def test_a_held_touch_may_leave_at_its_next_possible_time_and_not_a_moment_before(
+    snapshot: Snapshot, hour: int, touches: int
+) -> None:
+    """Clear everything but the clock, so that most examples are held."""
+    held = replace(
+        snapshot, at=snapshot.at.replace(hour=hour), baby_id=None, is_about_babies=False, has_reward=False,
+        formula_class=FormulaClass.NONE, status=MemberStatus.ACTIVE, consent=ConsentState.GRANTED, suppression=None,
+        has_address=True, wording=wording(snapshot.purpose), not_before=snapshot.at + timedelta(hours=hour - 12),
+        expires_at=datetime(2030, 1, 1, tzinfo=UTC), zones=snapshot.zones[:1], week_touches=touches,
+    )  # fmt: skip
+    answer = decide(held)
+    if answer.verdict is Verdict.SEND:
+        return
+    assert answer.verdict is Verdict.HOLD
+    assert answer.next_possible_at is not None
+    assert answer.next_possible_at > held.at
+    is_new_week = week_start(answer.next_possible_at, held.zones[0]) != answer.week_start
+    then = replace(held, at=answer.next_possible_at, week_touches=0 if is_new_week else held.week_touches)
+    assert decide(then).verdict is Verdict.SEND
+    just_before = answer.next_possible_at - timedelta(seconds=1)
+    same_week = week_start(just_before, held.zones[0]) == answer.week_start
+    before = replace(held, at=max(held.at, just_before), week_touches=held.week_touches if same_week else 0)
+    assert decide(before).verdict is Verdict.HOLD
+    assert (held.week_touches >= weekly_cap(held.purpose)) >= is_new_week or held.not_before > held.at

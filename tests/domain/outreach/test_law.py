@@ -1,0 +1,76 @@
+"""Formula law, hours and wording by jurisdiction, as the packs say it."""
+
+from datetime import time
+
+import pytest
+
+from domain.commerce.products import FormulaClass
+from domain.outreach.law.packs import binding_formula_rule, hours_for, opt_out_words, packs, packs_for, sms_signature
+from domain.platform.sources import Channel, Purpose
+
+EVERYWHERE = ["US", "CN", "GB", "DE", "PH", "BR", "??"]
+
+
+@pytest.mark.parametrize("jurisdiction", EVERYWHERE)
+@pytest.mark.parametrize("formula_class", [FormulaClass.INFANT_FORMULA, FormulaClass.UNKNOWN])
+def test_infant_formula_and_the_unknown_are_never_promoted(jurisdiction: str, formula_class: FormulaClass) -> None:
+    for ages in ([], [None], [0], [11], [70], [None, 70]):
+        assert binding_formula_rule(jurisdiction, formula_class, ages) is not None
+
+
+@pytest.mark.parametrize("jurisdiction", EVERYWHERE)
+@pytest.mark.parametrize("ages", [[], [None], [5], [0, 40], [None, 40]])
+def test_no_substitute_is_promoted_while_the_youngest_is_under_six_months(
+    jurisdiction: str, ages: list[int | None]
+) -> None:
+    for formula_class in FormulaClass:
+        rule = binding_formula_rule(jurisdiction, formula_class, ages)
+        assert (rule is None) == (formula_class is FormulaClass.NONE)
+
+
+@pytest.mark.parametrize(
+    ("jurisdiction", "formula_class", "youngest", "rule"),
+    [
+        ("US", FormulaClass.FOLLOW_ON, 6, None),
+        ("CN", FormulaClass.FOLLOW_ON, 6, None),
+        ("CN", FormulaClass.SPECIAL_MEDICAL, 40, "cn.no-claim-to-replace-breast-milk"),
+        ("GB", FormulaClass.SPECIAL_MEDICAL, 40, "eu.infant-formula"),
+        ("PH", FormulaClass.GROWING_UP, 23, "ph.milk-code"),
+        ("PH", FormulaClass.GROWING_UP, 24, None),
+        ("BR", FormulaClass.GROWING_UP, 35, "who.substitutes-under-36-months"),
+        ("BR", FormulaClass.GROWING_UP, 36, None),
+        ("us", FormulaClass.BOTTLE_TEAT, 5, "house.substitutes-under-6-months"),
+    ],
+)
+def test_each_jurisdiction_has_its_edge(
+    jurisdiction: str, formula_class: FormulaClass, youngest: int, rule: str | None
+) -> None:
+    found = binding_formula_rule(jurisdiction, formula_class, [youngest, 60])
+    assert (found.id if found else None) == rule
+
+
+def test_every_rule_cites_its_source_and_every_jurisdiction_has_one_pack() -> None:
+    ids = [rule.id for pack in packs().values() for rule in pack.formula]
+    ids += [rule.id for pack in packs().values() for rule in pack.hours]
+    assert len(set(ids)) == len(ids) >= 10
+    sources = [rule.source for pack in packs().values() for rule in pack.formula]
+    sources += [rule.source for pack in packs().values() for rule in pack.hours]
+    assert all(len(source) > 20 for source in sources)
+    names = [name for pack in packs().values() for name in pack.jurisdictions]
+    assert len(names) == len(set(names))
+    assert [pack.id for pack in packs_for("FR")] == ["house", "eu_gb"]
+
+
+def test_hours_are_the_strictest_of_house_and_law() -> None:
+    assert hours_for("CN", Channel.SMS, Purpose.PROMOTION) == (time(8), time(21))
+    assert hours_for("US", Channel.CALL, Purpose.CARE) == (time(8), time(21))
+    assert hours_for("US", Channel.EMAIL, Purpose.CARE) == (time(7), time(22))
+    assert hours_for("US", Channel.EMAIL, Purpose.SERVICE) is None
+
+
+def test_signature_and_opt_out_speak_the_networks_words() -> None:
+    assert sms_signature("CN", "Nestling") == "【Nestling】"
+    assert sms_signature("US", "Nestling") == "Nestling: "
+    assert opt_out_words("CN", "zh-Hans") == "回T退订"
+    assert opt_out_words("US", "zh-Hans") == "回复STOP退订"
+    assert opt_out_words("US", "fr") == "Reply STOP to opt out"
