@@ -4,6 +4,7 @@ Every statement leaves alone what is there (ON CONFLICT DO NOTHING), orders land
 month: a run that was killed is finished by the next one, and a second run changes nothing.
 """
 
+import asyncio
 import hashlib
 import importlib.resources
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from nestling.demo.purchases.orders import insert_orders
 from nestling.demo.purchases.source import SOURCE, Purchases, as_utc, households_in_order, purchases
 from nestling.demo.purchases.staging import added_rows, connected, stage
 
+LANES = 2
 DISTRIBUTORS = ("Northern Stores", "Eastern Stores", "Southern Stores", "Western Stores")
 """Made up: the source knows stores by number only."""
 
@@ -50,7 +52,7 @@ async def import_purchases(
     count = len(order) if households is None else min(households, len(order))
     source = purchases().of_households(set(order[:count])) if count < len(order) else purchases()
     async with connected(url) as to:
-        return await _feed(to, source, count, None, until, say)
+        return await _feed(url, to, source, count, None, until, say)
 
 
 async def import_orders(
@@ -66,7 +68,7 @@ async def import_orders(
             return None
         count, fed_until = last
         source = purchases().of_households(set(households_in_order()[:count]))
-        return await _feed(to, source, count, after or fed_until, until, say)
+        return await _feed(url, to, source, count, after or fed_until, until, say)
 
 
 async def _last_feed(to: asyncpg.Connection) -> tuple[int, datetime] | None:
@@ -79,6 +81,7 @@ async def _last_feed(to: asyncpg.Connection) -> tuple[int, datetime] | None:
 
 
 async def _feed(
+    url: str,
     to: asyncpg.Connection,
     source: Purchases,
     count: int,
@@ -98,17 +101,31 @@ async def _feed(
     members = await _members(to, lines)
     await insert_tags(to, source.demographics, until)
     say(f"{members:,} households")
-    orders = fed = 0
-    for _, month in lines.groupby([lines["at"].dt.year, lines["at"].dt.month], sort=True):
-        more_orders, more_lines = await insert_orders(to, month)
-        orders, fed = orders + more_orders, fed + more_lines
-        say(f"{orders:,} orders, {fed:,} lines")
+    orders, fed = await _orders(url, lines, say)
     counts = Counts(count, until, members, products, stores, orders, fed)
     await to.execute(
         "UPDATE imports SET state = 'DONE', finished_at = now(), counts = $2::text::jsonb WHERE id = $1",
         batch, orjson.dumps(asdict(counts)).decode(),
     )  # fmt: skip
     return counts
+
+
+async def _orders(url: str, lines: pd.DataFrame, say: Callable[[str], None]) -> tuple[int, int]:
+    """Month by month over two connections: the checks of one overlap with the writing of the other."""
+    months = [month for _, month in lines.groupby([lines["at"].dt.year, lines["at"].dt.month], sort=True)]
+    waiting = iter(months)
+    done: list[tuple[int, int]] = []
+
+    async def lane() -> None:
+        async with connected(url) as to:
+            for month in waiting:
+                done.append(await insert_orders(to, month))
+                say(f"{sum(o for o, _ in done):,} orders, {sum(n for _, n in done):,} lines")
+
+    async with asyncio.TaskGroup() as lanes:
+        for _ in range(min(LANES, len(months))):
+            lanes.create_task(lane())
+    return sum(o for o, _ in done), sum(n for _, n in done)
 
 
 def _file_hash() -> str:
