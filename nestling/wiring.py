@@ -1,6 +1,11 @@
 """Settings into what each room wants to be told. The only place that knows both."""
 
+from datetime import timedelta
+
 from api.config import ApiConfig
+from channels.email_smtp import EmailSmtpConfig
+from channels.registry import ChannelsConfig
+from channels.sms_http import SmsHttpConfig
 from nestling.settings import Settings
 
 
@@ -23,3 +28,25 @@ def api_config(settings: Settings) -> ApiConfig:
         introspection=settings.INTROSPECTION,
         service_reads_per_minute=settings.SERVICE_READS_PER_MINUTE,
     )
+
+
+def channels_config(settings: Settings) -> ChannelsConfig:
+    sms = SmsHttpConfig(
+        url=settings.SMS_URL,
+        token=settings.SMS_TOKEN.get_secret_value(),
+        webhook_secret=settings.SMS_WEBHOOK_SECRET.get_secret_value(),
+        sender=settings.SMS_SENDER,
+        timeout=timedelta(seconds=settings.SMS_TIMEOUT),
+        is_test=settings.SMS_TEST_PROVIDER,
+    )
+    email = EmailSmtpConfig(
+        host=settings.SMTP_HOST,
+        port=settings.SMTP_PORT,
+        sender=settings.SMTP_FROM,
+        username=settings.SMTP_USERNAME,
+        password=settings.SMTP_PASSWORD.get_secret_value(),
+        starttls=settings.SMTP_STARTTLS,
+        timeout=timedelta(seconds=settings.SMTP_TIMEOUT),
+        is_test=settings.SMTP_TEST_PROVIDER,
+    )
+    return ChannelsConfig(sms=sms if settings.SMS_URL else None, email=email if settings.SMTP_HOST else None)

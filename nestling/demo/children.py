@@ -22,7 +22,7 @@ class Child:
     """One process of the demo. Its log keeps what it said in every life."""
 
     name: str
-    arguments: list[str]
+    arguments: list[str]  # after python -m
     environment: dict[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
@@ -39,7 +39,7 @@ class Child:
     def start(self, lifeline: int) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nestling", *self.arguments],
+                [sys.executable, "-m", *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, **self.environment, LIFELINE: str(lifeline)}, pass_fds=(lifeline,),
             )  # fmt: skip

@@ -1,5 +1,33 @@
-"""The demo's day: the steps of the first run, in order. Each is in the room of what it makes."""
+"""The demo's day: the steps of the first run, in order. What a step does is in the room of what it makes."""
 
-from nestling.demo.steps import Step
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
-STEPS: tuple[Step, ...] = ()
+from domain.platform.clock import business_now, business_offset, set_business_clock
+from nestling.demo.purchases import import_purchases
+from nestling.demo.steps import SIZE_STEP, Step, Work
+
+FIRST_MORNING = (2017, 12, 15, 10, 0)
+"""When the demo's business clock starts, where its stores are: inside the purchases, which are never shifted."""
+
+
+async def set_clock(work: Work) -> dict[str, Any]:
+    if not await business_offset():
+        await set_business_clock(datetime(*FIRST_MORNING, tzinfo=ZoneInfo(work.settings.TIME_ZONE)))
+    work.say(f"it reads {(await business_now()).astimezone(ZoneInfo(work.settings.TIME_ZONE)):%Y-%m-%d %H:%M}")
+    return {}
+
+
+async def feed_purchases(work: Work) -> dict[str, Any]:
+    counts = await import_purchases(
+        work.settings.DATABASE_URL, until=await business_now(), households=work.households, say=work.say
+    )
+    work.say(f"{counts.households:,} households, {counts.orders:,} orders with {counts.lines:,} lines")
+    return {"households": counts.households}
+
+
+STEPS: tuple[Step, ...] = (
+    Step("clock", "Business clock", set_clock),
+    Step(SIZE_STEP, "Real purchases of 2017 (Complete Journey, CC0)", feed_purchases),
+)

@@ -15,6 +15,8 @@ from nestling.embedded.failures import explain
 from nestling.opening import NotReady
 from nestling.settings import DEFAULT_KEY, DEMO_FILE, KEYS, Environment, Settings
 
+WRITTEN = (DEMO_FILE, "simulator.json", ".writable")
+
 
 def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Write the file so that a reader sees the old text or the new one, never half."""
@@ -67,6 +69,13 @@ class Place:
     def remember(self, **values: Any) -> None:
         write_whole(self._secrets, json.dumps({**self.secrets(), **values}, indent=1))
 
+    def write_simulator_secrets(self, settings: Settings) -> Path:
+        """The simulator's side of the keys; a file, because everybody may read a command line."""
+        path = self.data_dir / "simulator.json"
+        secrets_of = {"token": settings.SMS_TOKEN, "webhook_secret": settings.SMS_WEBHOOK_SECRET}
+        write_whole(path, json.dumps({name: value.get_secret_value() for name, value in secrets_of.items()}))
+        return path
+
     def serving(self) -> dict[str, Any] | None:
         """What the demo that serves from this folder says of itself; None when none does."""
         try:
@@ -105,6 +114,6 @@ class Place:
 
     def clear(self) -> None:
         """Remove what the demo wrote here, its keys too."""
-        for path in (self._secrets, self.simulator_log, self.data_dir / DEMO_FILE, self.data_dir / ".writable"):
+        for path in (self._secrets, self.simulator_log, *(self.data_dir / name for name in WRITTEN)):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.logs, ignore_errors=True)

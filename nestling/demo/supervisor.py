@@ -94,11 +94,12 @@ class Demo:
         self.place.remember(ports=ports)
         providers = {
             "PORT": str(self.settings.PORT),
-            "SMS_URL": f"http://127.0.0.1:{ports['simulator']}/sms",
+            "SMS_URL": f"http://127.0.0.1:{ports['simulator']}/messages",
             "SMS_TEST_PROVIDER": "true",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(ports["mail"]),
             "SMTP_STARTTLS": "false",
+            "SMS_TIMEOUT": "3",
             "SMTP_TEST_PROVIDER": "true",
         }
         self.settings = self.place.settle(self.settings, **providers).model_copy(update=found)
@@ -148,9 +149,12 @@ class Demo:
     def serve(self) -> None:
         """Start the processes, wait until they answer, tell where."""
         ports = self.place.secrets()["ports"]
-        simulator = ["simulator", "--port", str(ports["simulator"]), "--mail-port", str(ports["mail"])]
-        simulator += ["--log", str(self.place.simulator_log), "--receipts-url", f"{self.settings.public_url}/hooks/sms"]
-        for name, arguments in (("simulator", simulator), ("api", ["serve"]), ("worker", ["worker"])):
+        simulator = ["nestling.simulator", "--log", str(self.place.simulator_log)]
+        simulator += ["--http-port", str(ports["simulator"]), "--smtp-port", str(ports["mail"])]
+        simulator += ["--webhook-url", f"{self.settings.public_url}/hooks/sms_http"]
+        simulator += ["--secrets", str(self.place.write_simulator_secrets(self.settings))]
+        commands = {"simulator": simulator, "api": ["nestling", "serve"], "worker": ["nestling", "worker"]}
+        for name, arguments in commands.items():
             self.children.add(Child(name, arguments, self.environment(), self.place.logs / f"{name}.log"))
         with self.progress.step("Web server"):
             self._wait_until_ready()
