@@ -34,3 +34,9 @@ def main() -> None:
     except (EmbeddedFailed, NotReady) as failed:
         Console(stderr=True).print(str(failed), style="bold", markup=False)
         sys.exit(1)
+    except Exception as error:
+        if type(error).__name__ != "DiskFullError":  # PostgreSQL's, by whichever library
+            raise
+        said = "The disk of the database is full. Free some space there and run the same command again: it goes on."
+        Console(stderr=True).print(said, style="bold", markup=False)
+        sys.exit(1)

