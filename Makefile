@@ -1,7 +1,7 @@
 # Nestling. `make demo` and `make test` need Python 3.11+ and make, nothing else; scripts/bootstrap does the rest.
 BIN = .venv/bin
 MAKEFLAGS += --no-print-directory
-.PHONY: demo test long check bench lock clean setup setup-browser
+.PHONY: demo test long check wheel bench lock clean setup setup-browser
 
 demo: setup ## from nothing to a working day; Ctrl-C ends it and keeps its data
 	@exec $(BIN)/nestling demo $(if $(READY_FILE),--ready-file '$(READY_FILE)') $(if $(HOUSEHOLDS),--households $(HOUSEHOLDS))
@@ -20,6 +20,9 @@ check: setup ## format, lint, types, layers, schema and migrations in step, test
 	$(BIN)/nestling schema --check
 	$(BIN)/nestling migrate --check
 	@if scripts/tree --tested; then echo "tests: passed on this very tree"; else $(MAKE) test; fi
+
+wheel: setup ## the wheel in dist/
+	$(BIN)/python -m build --wheel --no-isolation
 
 bench: setup ## how fast, against a floor in the same run; writes bench/results.json
 	$(BIN)/python -m bench

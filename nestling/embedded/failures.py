@@ -26,6 +26,6 @@ def explain(error: OSError, folder: Path) -> EmbeddedFailed:
 
 def disk_full(folder: Path) -> EmbeddedFailed:
     return EmbeddedFailed(
-        f"The disk that holds {folder} is full. Free some space there (the demo needs about 2 GB) and run the same command "
-        "again: it goes on where it stopped."
+        f"The disk that holds {folder} is full. Free some space there (the demo needs about 2 GB) and run the same "
+        "command again: it goes on where it stopped."
     )
