@@ -1,0 +1,80 @@
+"""House rules of STYLE.md that no linter knows."""
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from tortoise.models import Model
+
+from domain.database import MODEL_MODULES
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("api", "workers", "channels", "domain")
+LONGEST_MODULE = 400  # lines; the rule says about 250, and beyond this it is not "about" any more
+TIMES = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
+MAY_KNOW_THE_TIME = {
+    "domain/platform/clock.py",
+    "channels/sms_http.py",  # a provider's Retry-After may be a date: the difference to now is the wait
+}
+
+
+def _modules(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
+    for room in rooms:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _dotted(tree: ast.Module) -> set[str]:
+    """Every `name.attribute` in the module."""
+    return {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    names = {
+        f"{node.module}.{n.name}" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for n in node.names
+    }
+    return names | {n.name for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names}
+
+
+def test_only_the_clock_knows_the_time() -> None:
+    found = {name: _dotted(tree) & TIMES for name, tree in _modules(*ROOMS)}
+    assert {name for name, times in found.items() if times} <= MAY_KNOW_THE_TIME
+
+
+def test_only_the_front_door_reads_the_environment() -> None:
+    readers = [
+        name for name, tree in _modules(*ROOMS) if {"os.environ", "os.getenv"} & (_dotted(tree) | _imported(tree))
+    ]
+    assert readers == []
+
+
+def test_only_ids_makes_ids() -> None:
+    makers = [
+        name
+        for name, tree in _modules(*ROOMS)
+        if any(
+            word.rpartition(".")[2] in {"uuid1", "uuid4", "uuid6", "uuid7"} for word in _imported(tree) | _dotted(tree)
+        )
+    ]
+    assert makers == ["domain/platform/ids.py"]
+
+
+def test_no_module_outgrows_a_reader() -> None:
+    lengths = {
+        name: (ROOT / name).read_text(encoding="utf-8").count("\n") for name, _ in _modules(*ROOMS, "nestling", "bench")
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE} == {}
+
+
+def test_no_table_has_a_tenant() -> None:
+    forbidden = {"tenant", "tenant_id", "brand_id", "operator_id", "organisation_id", "organization_id"}
+    for module in MODEL_MODULES:
+        for model in vars(importlib.import_module(module)).values():
+            if inspect.isclass(model) and issubclass(model, Model) and model is not Model:
+                assert not forbidden & set(model._meta.fields_map), model.__name__
