@@ -27,7 +27,8 @@ PREFACE = """<!-- Drawn by scripts/data_model.py from domain/**. Do not edit: ch
 # The data model
 
 PostgreSQL only. A context is a folder of `domain/`, a noun is a file that holds its table and the verbs on it. This
-page is drawn from the code: `python scripts/data_model.py` after a change of the tables; a test fails while it is stale.
+page is drawn from the code: run `python scripts/data_model.py` after a change of the tables; a test fails while it
+is stale.
 
 How to read it:
 - Ids are UUIDv7 (they grow with time); logs and lines have a bigint of their own.
