@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from domain.platform.clock import business_now, business_offset, set_business_clock
 from nestling.demo.purchases import import_purchases
 from nestling.demo.steps import SIZE_STEP, Step, Work
+from nestling.demo.synthetic import add_babies, add_people
 
 FIRST_MORNING = (2017, 12, 15, 10, 0)
 """When the demo's business clock starts, where its stores are: inside the purchases, which are never shifted."""
@@ -27,7 +28,18 @@ async def feed_purchases(work: Work) -> dict[str, Any]:
     return {"households": counts.households}
 
 
+async def make_up_people(work: Work) -> dict[str, Any]:
+    counts = await add_people(work.settings.DATABASE_URL, now=await business_now(), say=work.say)
+    return {"members": counts.members}
+
+
+async def find_babies(work: Work) -> dict[str, Any]:
+    return await add_babies(work.settings.DATABASE_URL, now=await business_now(), say=work.say)
+
+
 STEPS: tuple[Step, ...] = (
     Step("clock", "Business clock", set_clock),
     Step(SIZE_STEP, "Real purchases of 2017 (Complete Journey, CC0)", feed_purchases),
+    Step("people", "Synthetic people around them", make_up_people),
+    Step("babies", "Babies", find_babies),
 )
