@@ -1,15 +1,31 @@
 """Babies: born or expected, each date with who said so and how sure."""
 
+from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
+from tortoise.transactions import in_transaction
 
+from domain.database import connection
+from domain.people.dates import Standing, birth_flaws, due_flaws, stands_against
+from domain.people.failures import BabyNotFound, MemberNotFound
+from domain.people.names import name_key
+from domain.people.provenance import CONFIDENCE, may_overwrite, said_by
+from domain.people.scopes import is_in_scope, sees_member
+from domain.platform.actors import Actor
+from domain.platform.changes import MEMBER_TIMELINE, announce
+from domain.platform.clock import business_now, real_now
 from domain.platform.constraints import one_of, probability
+from domain.platform.failures import FieldError, NotPermitted, ValidationError
 from domain.platform.ids import new_id
+from domain.platform.parameters import Parameters
+from domain.platform.roles import Permission
 from domain.platform.sources import Source
 
 if TYPE_CHECKING:
@@ -71,3 +87,185 @@ class Baby(Model):
             CheckConstraint(name="babies_birth_date_has_a_source", check="(born_on IS NULL) = (born_source IS NULL)"),
             CheckConstraint(name="babies_gestation_is_plausible", check="gestation_weeks BETWEEN 20 AND 45"),
         ]
+
+
+TEXT_LENGTHS = {"nickname": 100, "formulaBrand": 100, "allergies": 400}
+
+
+@dataclass(frozen=True, slots=True)
+class BabyFacts:
+    """What somebody says of a baby; `said_by` is the mother when staff only write down what she says."""
+
+    said_by: Source | None = None  # none: the actor speaks for herself
+    nickname: str | None = None
+    sex: Sex | None = None
+    due_on: date | None = None
+    born_on: date | None = None
+    gestation_weeks: int | None = None
+    feeding: Feeding | None = None
+    formula_brand: str | None = None
+    allergies: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BabyAdded:
+    baby_id: UUID
+    member_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class BabyReported:
+    baby_id: UUID
+    household_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class StrongerSource:
+    """Somebody whose word counts more has said this date; ask her, and report it as hers."""
+
+    field: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class BabyStopped:
+    """Content about this baby was stopped; nothing reopens it."""
+
+
+async def add(
+    actor: Actor, member_id: UUID, facts: BabyFacts
+) -> BabyAdded | MemberNotFound | NotPermitted | ValidationError:
+    """A baby of the member's household, expected (due date) or born (birth date), each date with its source."""
+    if not actor.may(Permission.WRITE_BABIES):
+        return NotPermitted(Permission.WRITE_BABIES)
+    async with in_transaction():
+        if not await is_in_scope(actor, member_id):
+            return MemberNotFound()
+        rows = await connection().execute_query_dict(
+            "SELECT household_id, time_zone FROM members WHERE id = $1", [member_id]
+        )
+        flaws = _flaws(actor, facts, Standing(), await _today(rows[0]["time_zone"]))
+        if facts.due_on is None and facts.born_on is None:
+            flaws.append(FieldError("bornOn", "A due date or a birth date is needed."))
+        if flaws:
+            return ValidationError(tuple(flaws))
+        source = facts.said_by or said_by(actor)
+        baby_id = new_id()
+        values = _columns(facts, source) | {
+            "id": baby_id, "household_id": rows[0]["household_id"], "presence_source": source,
+            "presence_confidence": CONFIDENCE[source],
+        }  # fmt: skip
+        places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+        await connection().execute_query(
+            f"INSERT INTO babies ({', '.join(values)}) VALUES ({places})", list(values.values())
+        )
+        await _announce_family(rows[0]["household_id"])
+        return BabyAdded(baby_id, member_id)
+
+
+async def report(
+    actor: Actor, baby_id: UUID, facts: BabyFacts
+) -> BabyReported | BabyNotFound | BabyStopped | StrongerSource | NotPermitted | ValidationError:
+    """Report a due date or a birth (and what came with it) of a known baby.
+
+    A stronger source's date stands; the actor learns whose. A report confirms a baby that was only guessed.
+    """
+    if not actor.may(Permission.WRITE_BABIES):
+        return NotPermitted(Permission.WRITE_BABIES)
+    async with in_transaction():
+        baby = await _lock_baby(actor, baby_id)
+        if baby is None:
+            return BabyNotFound()
+        if baby["stopped_at"] is not None:
+            return BabyStopped()
+        standing = Standing(baby["due_on"], _source(baby["due_source"]), baby["born_on"], _source(baby["born_source"]))
+        flaws = _flaws(actor, facts, standing, await _today(baby["time_zone"]))
+        if flaws:
+            return ValidationError(tuple(flaws))
+        source = facts.said_by or said_by(actor)
+        for field, given, before in (
+            ("dueOn", facts.due_on, standing.due_source), ("bornOn", facts.born_on, standing.born_source),
+        ):  # fmt: skip
+            stronger = stands_against(source, before) if given is not None else None
+            if stronger is not None:
+                return StrongerSource(field, stronger)
+        values = _columns(facts, source)
+        if may_overwrite(source, _source(baby["presence_source"])):
+            values |= {"presence_source": source, "presence_confidence": CONFIDENCE[source]}
+        await _update(baby_id, values)
+        await _announce_family(baby["household_id"])
+        return BabyReported(baby_id, baby["household_id"])
+
+
+def _flaws(actor: Actor, facts: BabyFacts, standing: Standing, today: date) -> list[FieldError]:
+    flaws = []
+    if facts.said_by is not None and facts.said_by not in (Source.MEMBER, said_by(actor)):
+        flaws.append(FieldError("saidBy", "The member, or yourself."))
+    if facts.due_on is not None:
+        flaws += due_flaws(facts.due_on, today)
+    if facts.born_on is not None:
+        if facts.due_on is not None:
+            standing = Standing(due_on=facts.due_on, due_source=Source.MEMBER)
+            flaws = [flaw for flaw in flaws if flaw.field != "dueOn"]  # an old due date beside its birth is history
+        flaws += birth_flaws(facts.born_on, facts.gestation_weeks, standing, today)
+    elif facts.gestation_weeks is not None:
+        flaws.append(FieldError("gestationWeeks", "Weeks at birth need the birth date."))
+    texts = {"nickname": facts.nickname, "formulaBrand": facts.formula_brand, "allergies": facts.allergies}
+    for field, text in texts.items():
+        if text is not None and not 0 < len(text.strip()) <= TEXT_LENGTHS[field]:
+            flaws.append(FieldError(field, f"1 to {TEXT_LENGTHS[field]} characters."))
+    return flaws
+
+
+def _columns(facts: BabyFacts, source: Source) -> dict[str, Any]:
+    """The columns that the facts speak of; those not mentioned are left out."""
+    sure = CONFIDENCE[source]
+    columns: dict[str, Any] = {}
+    if facts.due_on is not None:
+        columns |= {"due_on": facts.due_on, "due_source": source, "due_confidence": sure}
+    if facts.born_on is not None:
+        columns |= {"born_on": facts.born_on, "born_source": source, "born_confidence": sure}
+    if facts.nickname is not None:
+        columns |= {"nickname": facts.nickname.strip(), "nickname_key": name_key(facts.nickname)}
+    plain = {
+        "gestation_weeks": facts.gestation_weeks, "sex": facts.sex, "feeding": facts.feeding,
+        "formula_brand": facts.formula_brand, "allergies": facts.allergies,
+    }  # fmt: skip
+    return columns | {name: value for name, value in plain.items() if value is not None}
+
+
+async def _lock_baby(actor: Actor, baby_id: UUID) -> dict[str, Any] | None:
+    parameters = Parameters()
+    rows = await connection().execute_query_dict(
+        f"SELECT b.*, (SELECT m.time_zone FROM members m WHERE m.household_id = b.household_id "
+        f"ORDER BY m.id LIMIT 1) AS time_zone FROM babies b WHERE b.id = {parameters(baby_id)} "
+        "AND EXISTS (SELECT 1 FROM members m WHERE m.household_id = b.household_id AND m.status <> 'ERASED' "
+        f"AND {sees_member(actor, parameters)}) FOR UPDATE OF b",
+        parameters,
+    )
+    return rows[0] if rows else None
+
+
+async def _update(baby_id: UUID, values: dict[str, Any]) -> None:
+    parameters = Parameters()
+    columns = "".join(f"{column} = {parameters(value)}, " for column, value in values.items())
+    await connection().execute_query(
+        f"UPDATE babies SET {columns}version = version + 1, updated_at = {parameters(real_now())} "
+        f"WHERE id = {parameters(baby_id)}",
+        parameters,
+    )
+
+
+async def _announce_family(household_id: UUID) -> None:
+    """Every carer's page shows the baby."""
+    carers = await connection().execute_query_dict("SELECT id FROM members WHERE household_id = $1", [household_id])
+    for carer in carers:
+        await announce(MEMBER_TIMELINE, carer["id"])
+
+
+async def _today(zone: str) -> date:
+    return (await business_now()).astimezone(ZoneInfo(zone)).date()
+
+
+def _source(name: str | None) -> Source | None:
+    return Source(name) if name else None

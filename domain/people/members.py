@@ -1,14 +1,29 @@
 """Members: the carers of a family, one row a person."""
 
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tortoise import fields
 from tortoise.models import Model
+from tortoise.transactions import in_transaction
 
+from domain.database import connection
+from domain.people.failures import MemberNotFound
+from domain.people.names import name_initials, name_key
+from domain.people.places import place_flaws
+from domain.people.provenance import said_by
+from domain.people.scopes import is_in_scope
+from domain.platform.actors import Actor
+from domain.platform.changes import MEMBER_TIMELINE, announce
+from domain.platform.clock import real_now
 from domain.platform.constraints import one_of
+from domain.platform.failures import FieldError, NotPermitted, ValidationError, VersionConflict
 from domain.platform.ids import new_id
+from domain.platform.parameters import Parameters
+from domain.platform.roles import Permission
 from domain.platform.sources import Channel, Source
 
 if TYPE_CHECKING:
@@ -78,3 +93,81 @@ class Member(Model):
         table = "members"
         unique_together = (("source", "external_id"),)
         constraints = [one_of("members", "status", MemberStatus), one_of("members", "carer_role", CarerRole)]
+
+
+NAME_LENGTH = 200
+HANDLING_NOTE_LENGTH = 1000
+
+
+class Unset(Enum):
+    """What an update leaves alone, as opposed to what it empties."""
+
+    UNSET = "UNSET"
+
+
+UNSET = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanges:
+    """The columns to change; an UNSET one stays as it is, None empties it."""
+
+    full_name: str | Unset | None = UNSET
+    carer_role: CarerRole | Unset = UNSET
+    language: str | Unset = UNSET
+    jurisdiction: str | Unset = UNSET
+    time_zone: str | Unset = UNSET
+    handling_note: str | Unset | None = UNSET
+
+    def given(self) -> dict[str, Any]:
+        values = {field.name: getattr(self, field.name) for field in fields_of(self)}
+        return {name: value for name, value in values.items() if value is not UNSET}
+
+
+@dataclass(frozen=True, slots=True)
+class MemberUpdated:
+    member_id: UUID
+    version: int
+
+
+async def update(
+    actor: Actor, member_id: UUID, version: int, changes: MemberChanges
+) -> MemberUpdated | MemberNotFound | VersionConflict | NotPermitted | ValidationError:
+    """Write the given columns if the row is still at `version`; of two at once, one wins and the other learns of it."""
+    if not actor.may(Permission.WRITE_MEMBERS):
+        return NotPermitted(Permission.WRITE_MEMBERS)
+    given = changes.given()
+    flaws = _flaws(given)
+    if flaws:
+        return ValidationError(tuple(flaws))
+    if "full_name" in given:
+        name = given["full_name"].strip() if given["full_name"] else None
+        given |= {"full_name": name, "name_source": said_by(actor) if name else None}
+        given |= {"name_key": name_key(name) if name else None, "name_initials": name_initials(name) if name else None}
+    async with in_transaction():
+        if not await is_in_scope(actor, member_id):
+            return MemberNotFound()
+        parameters = Parameters()
+        columns = "".join(f"{column} = {parameters(value)}, " for column, value in given.items())
+        rows = await connection().execute_query_dict(
+            f"UPDATE members SET {columns}version = version + 1, updated_at = {parameters(real_now())} "
+            f"WHERE id = {parameters(member_id)} AND version = {parameters(version)} RETURNING version",
+            parameters,
+        )
+        if not rows:
+            current = await connection().execute_query_dict("SELECT version FROM members WHERE id = $1", [member_id])
+            return VersionConflict(current[0]["version"])
+        await announce(MEMBER_TIMELINE, member_id)
+        return MemberUpdated(member_id, rows[0]["version"])
+
+
+def _flaws(given: dict[str, Any]) -> list[FieldError]:
+    flaws = place_flaws(given.get("language"), given.get("jurisdiction"), given.get("time_zone"))
+    if not given:
+        flaws.append(FieldError("input", "Nothing to change."))
+    name, note = given.get("full_name"), given.get("handling_note")
+    if name is not None and not 0 < len(name.strip()) <= NAME_LENGTH:
+        flaws.append(FieldError("fullName", f"1 to {NAME_LENGTH} characters, or null."))
+    if note is not None and len(note) > HANDLING_NOTE_LENGTH:
+        flaws.append(FieldError("handlingNote", f"At most {HANDLING_NOTE_LENGTH} characters."))
+    return flaws

@@ -1,0 +1,32 @@
+"""Phones and e-mail addresses as the house keeps them: E.164 and lower case."""
+
+import re
+import unicodedata
+
+import phonenumbers
+
+EMAIL_LENGTH = 320
+_EMAIL = re.compile(r"[^\s@<>\"(),:;\[\\\]]+@[^\s@.]+(\.[^\s@.]+)+")
+_FICTIONAL = re.compile(r"\+1\d{3}55501\d\d")  # NPA 555-0100..0199 belong to nobody
+
+
+def normalised_phone(text: str, region: str) -> str | None:
+    """E.164 of a valid number; `region` (ISO 3166) reads those written without a country code. None when invalid."""
+    try:
+        number = phonenumbers.parse(unicodedata.normalize("NFKC", text), region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number) or number.extension:
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def normalised_email(text: str) -> str | None:
+    """Lower case without blanks around it; None when it cannot be an address."""
+    address = unicodedata.normalize("NFKC", text).strip().lower()
+    return address if len(address) <= EMAIL_LENGTH and _EMAIL.fullmatch(address) else None
+
+
+def is_fictional(phone: str) -> bool:
+    """Whether the number is set aside for stories: its rows are marked synthetic, and real providers refuse it."""
+    return bool(_FICTIONAL.fullmatch(phone))
