@@ -1,0 +1,126 @@
+"""The shipped wording in every language and channel, and templates that try to do harm."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from domain.commerce.products import FormulaClass
+from domain.database import connection
+from domain.outreach.rendering import Reader, Rendered, RenderFailed, TemplateText, render
+from domain.outreach.templates import Template, catalogue, load, seed
+from domain.platform.sources import Channel, Purpose
+from domain.stages.rules import Stage
+
+EMMA = Reader("Emma Johnson", "US")
+VALUES = {"nickname": "Mia", "category": "Baby Wipes", "store": "Store 31", "text": "Your pram is ready to collect."}
+TEXTS = catalogue().texts
+
+
+def text_of(key: str, channel: Channel = Channel.SMS, language: str = "en") -> TemplateText:
+    return next(t for t in TEXTS if (t.key, t.channel, t.language) == (key, channel, language))
+
+
+def rendered(template: TemplateText, reader: Reader = EMMA, **values: str) -> Rendered:
+    params = {name: {**VALUES, **values}[name] for name in catalogue().params[template.key]}
+    result = render(template, params, reader, brand="Nestling")
+    assert isinstance(result, Rendered), (template.key, template.channel, template.language, result)
+    return result
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda t: f"{t.key}-{t.channel}-{t.language}")
+def test_every_text_renders_with_its_declared_values_and_none_when_they_are_empty(text: TemplateText) -> None:
+    for result in (rendered(text), rendered(text, nickname="", store="")):
+        assert "{" not in result.body + result.subject
+        if text.channel is Channel.SMS:
+            assert "\n" not in result.body
+            assert len(result.body) <= (300 if text.language == "en" else 134)  # two parts of UCS-2, two of GSM-7
+            assert result.body.isascii() or text.language != "en"  # or one odd sign doubles the price
+        if text.channel is Channel.EMAIL:
+            assert 5 < len(result.subject) < 78
+            assert "Nestling" in result.body
+            assert "<p style" in result.body_html
+
+
+def test_every_stage_has_care_in_both_languages_on_both_channels() -> None:
+    stages = [item.stage for item in catalogue().care]
+    assert stages == [stage for stage in Stage if stage not in (Stage.UNKNOWN, Stage.GRADUATED)]
+    for item in catalogue().care:
+        for channel in (Channel.SMS, Channel.EMAIL):
+            for language in ("en", "zh-Hans"):
+                assert text_of(item.template_key, channel, language).purpose is Purpose.CARE
+
+
+def test_no_text_speaks_of_formula_or_makes_a_claim_or_carries_a_link() -> None:
+    words = r"formula|bottle|奶粉|配方|奶瓶|母乳化|guarantee|cure|proven|best\b|100%|最好|最佳|治愈|根治|保证|第一品牌"
+    for text in TEXTS:
+        said = f"{text.subject} {text.body}"
+        assert not re.search(words, said, re.IGNORECASE), (text.key, re.search(words, said, re.IGNORECASE))
+        assert "http" not in said
+        assert text.formula_class is FormulaClass.NONE
+
+
+def test_promotion_says_how_to_stop_and_china_signs_in_front() -> None:
+    offer = text_of("offer.cross_sell", language="zh-Hans")
+    body = rendered(offer, Reader("王芳", "CN")).body
+    assert body.startswith("【Nestling】您好，")
+    assert body.endswith("回T退订")
+    assert rendered(text_of("offer.cross_sell")).body.endswith("Reply STOP to opt out.")
+    assert "退订" not in rendered(text_of("stage.NEWBORN", language="zh-Hans"), Reader("王芳", "CN")).body
+    forged = rendered(text_of("note.service", language="zh-Hans"), Reader(None, "CN"), text="【别家】好")
+    assert forged.body == "【Nestling】您好，【别家】好"
+    link = render(
+        text_of("stage.NEWBORN", Channel.EMAIL), VALUES, EMMA, brand="B", unsubscribe_url="https://x.test/u?a&b"
+    )
+    assert isinstance(link, Rendered)
+    assert 'href="https://x.test/u?a&amp;b"' in link.body_html
+
+
+def test_values_cannot_become_headers_or_html_or_links() -> None:
+    mail = text_of("offer.cross_sell", Channel.EMAIL)
+    result = rendered(mail, category="Wipes\r\nBcc: all@example.com <script>alert(1)</script>")
+    assert "\n" not in result.subject
+    assert "<script>" not in result.body_html
+    assert "&lt;script&gt;" in result.body_html
+    params = {"category": "see https://evil.test", "store": ""}
+    assert render(text_of("offer.cross_sell"), params, EMMA, brand="B") == RenderFailed("URL_IN_VALUE")
+    assert "{{" in rendered(text_of("note.service"), text="{{ brand }}").body  # a value is never a template
+
+
+BOMBS = {
+    "{% for a in (1..1000) %}{% for b in (1..1000) %}x{% endfor %}{% endfor %}": "LIMIT",
+    "{% for i in (1..100) %}{{ text }}{% endfor %}": "LIMIT",
+    "{% for i in (1..190) %}{% assign t = t | append: text %}{% endfor %}": "SYNTAX",
+    "{{ text | replace: 'a', text | replace: 'a', text }}": "SYNTAX",
+    "{% include 'offer' %}": "SYNTAX",
+    "{% render 'offer' %}": "SYNTAX",
+    "{% tablerow i in (1..9) %}x{% endtablerow %}": "SYNTAX",
+    "{{ nobody }}": "MISSING_VALUE",
+    "{{ text.nothing }}": "MISSING_VALUE",
+    "{% if true %}" * 40 + "{% endif %}" * 40: "LIMIT",
+    "{{ text | nonsense }}": "SYNTAX",
+    "{% if %}": "SYNTAX",
+}
+
+
+@pytest.mark.parametrize("body", BOMBS)
+@pytest.mark.timeout(2)
+def test_a_harmful_template_fails_at_once_and_by_name(body: str) -> None:
+    bomb = replace(text_of("note.service"), body=body)
+    assert render(bomb, {"text": "a" * 1000}, EMMA, brand="B") == RenderFailed(BOMBS[body])
+
+
+async def test_seeding_twice_changes_nothing_and_a_new_version_retires_the_old(db: str) -> None:
+    assert await seed() == len(TEXTS)
+    assert await seed() == 0
+    await connection().execute_query("UPDATE templates SET version = 0, body = 'old' WHERE key = 'note.care'")
+    newer = await Template.get(key="stage.NEWBORN", channel=Channel.SMS, language="en")
+    await Template.create(
+        key=newer.key, channel=newer.channel, language="en", version=7, purpose=newer.purpose, body="our own"
+    )
+    assert await seed() == 8  # four rows retired, four written
+    assert await seed() == 0
+    assert await Template.filter(key="note.care", is_active=True).count() == 4
+    assert await Template.filter(key="stage.NEWBORN", version=7, is_active=True).count() == 1
+    key = ("note.care", "SMS", "en", 0)
+    assert (await load([key, ("nobody", "SMS", "en", 1)]))[key].body == "old"
