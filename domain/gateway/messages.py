@@ -1,20 +1,40 @@
 """Messages: one row an intent to say something to a member, and its state until the end."""
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
+import orjson
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
+from domain.database import connection
+from domain.outreach.contactability import Answer, decide
+from domain.outreach.decisions import Verdict
+from domain.outreach.facts import snapshot_to_json
+from domain.outreach.intents import Intent
+from domain.outreach.snapshots import Taken, take
+from domain.platform import changes
+from domain.platform.clock import business_now
 from domain.platform.constraints import one_of
 from domain.platform.ids import new_id
 from domain.platform.sources import Channel, Purpose
+from domain.sql import statement
 
 if TYPE_CHECKING:
     from domain.people.babies import Baby
     from domain.people.members import Member
+
+
+KEY_SPACE = UUID("6e657374-6c69-5e67-a000-000000000001")
+"""Intents become provider keys in this space; it never changes, or retries would not be recognised."""
+
+PLAN_BATCH = 1000  # intents a statement
 
 
 class MessageState(StrEnum):
@@ -107,3 +127,115 @@ class MessageEvent(Model):
 
     class Meta:
         table = "message_events"
+
+
+@dataclass(slots=True)
+class Planned:
+    """What became of a list of intents: eligible = sent + held + suppressed, exactly; `known` were planned before."""
+
+    eligible: int = 0
+    sent: int = 0
+    held: int = 0
+    suppressed: int = 0
+    known: int = 0
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # (channel, primary reason), OK for sent
+    ids: list[UUID] = field(default_factory=list)  # of the messages that are new
+
+
+STATE_OF = {
+    Verdict.SEND: MessageState.PLANNED,
+    Verdict.HOLD: MessageState.HELD,
+    Verdict.SUPPRESS: MessageState.SUPPRESSED,
+}
+
+
+async def plan(intents: Sequence[Intent]) -> Planned:
+    """Decide and store intents: decision, message and outbox line in one statement for each thousand.
+
+    Idempotent on `intent_key`: an intent that was planned before is counted as known and nothing is changed.
+    """
+    planned = Planned()
+    unique = list({intent.intent_key: intent for intent in intents}.values())
+    for start in range(0, len(unique), PLAN_BATCH):
+        await _plan_batch(unique[start : start + PLAN_BATCH], planned)
+    planned.known = len(unique) - planned.eligible
+    return planned
+
+
+async def _plan_batch(intents: list[Intent], planned: Planned) -> None:
+    rows = await connection().execute_query_dict(
+        "SELECT intent_key FROM messages WHERE intent_key = ANY($1)", [[intent.intent_key for intent in intents]]
+    )
+    known = {row["intent_key"] for row in rows}
+    fresh = [intent for intent in intents if intent.intent_key not in known]
+    if not fresh:
+        return
+    at = await business_now()
+    wishes = [
+        _wish(intent, taken, decide(taken.snapshot), at)
+        for intent, taken in zip(fresh, await take(fresh, at), strict=True)
+    ]
+    made = await connection().execute_query_dict(statement("plan_messages"), [to_json(wishes)])
+    for row in made:
+        state = MessageState(row["state"])
+        planned.eligible += 1
+        planned.sent += state is MessageState.PLANNED
+        planned.held += state is MessageState.HELD
+        planned.suppressed += state is MessageState.SUPPRESSED
+        planned.reasons[row["channel"], row["state_reason"]] += 1
+        planned.ids.append(row["id"])
+    await changes.announce(changes.OUTBOX_BELL, "deliver")
+    await announce_members({row["member_id"] for row in made})
+
+
+def _wish(intent: Intent, taken: Taken, answer: Answer, at: datetime) -> dict[str, Any]:
+    wording = taken.snapshot.wording
+    params = dict(intent.params)
+    if intent.call is not None:
+        params["call"] = asdict(intent.call)
+    return {
+        "id": new_id(),
+        "decision_id": new_id(),
+        "member_id": intent.member_id,
+        "baby_id": intent.baby_id,
+        "channel": intent.channel,
+        "purpose": intent.purpose,
+        "intent_key": intent.intent_key,
+        "provider_key": uuid5(KEY_SPACE, intent.intent_key),
+        "care_run_id": intent.care_run_id,
+        "template_key": intent.template_key,
+        "template_version": wording.version if wording else 0,
+        "language": wording.language if wording else taken.language,
+        "params": params,
+        "state": STATE_OF[answer.verdict],
+        "state_reason": answer.primary_reason,
+        "not_before": (answer.next_possible_at if answer.verdict is Verdict.HOLD else None) or intent.not_before,
+        "expires_at": intent.expires_at,
+        "at": at,
+        **decision_to_json(taken, answer),
+    }
+
+
+def decision_to_json(taken: Taken, answer: Answer) -> dict[str, Any]:
+    """What is kept of a decision: everything that it takes to make it again."""
+    return {
+        "verdict": answer.verdict,
+        "reasons": list(answer.reasons),
+        "next_possible_at": answer.next_possible_at,
+        "snapshot": snapshot_to_json(taken.snapshot),
+        "rules_version": answer.rules_version,
+    }
+
+
+def to_json(value: Any) -> str:
+    """A jsonb parameter."""
+    return orjson.dumps(value).decode()
+
+
+async def announce_members(member_ids: set[UUID]) -> None:
+    """Tell whoever watches these members' timelines; one statement for all."""
+    if member_ids:
+        await connection().execute_query(
+            "SELECT pg_notify($1, id) FROM unnest($2::text[]) AS id",
+            [changes.MEMBER_TIMELINE, [str(member_id) for member_id in sorted(member_ids)]],
+        )
