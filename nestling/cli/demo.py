@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nestling.settings import settings
+from nestling.settings import Settings, settings
 
 app = typer.Typer(invoke_without_command=True, help="From nothing to a working day; stays up until Ctrl-C.")
 
@@ -35,6 +35,28 @@ def prepare(*, households: Households = None) -> None:
     from nestling.demo.steps import prepare_demo
 
     asyncio.run(prepare_demo(settings(), households))
+
+
+@app.command()
+def advance(by: Annotated[str, typer.Argument(help="How far: 7d, 12h, 2w.")]) -> None:
+    """Let time pass: move the demo's clock and bring in what was bought in those days; care and calls follow."""
+    from nestling.demo.advance import advance as move
+    from nestling.demo.advance import span
+    from nestling.demo.supervisor import refuse_without_extras
+    from nestling.opening import database, services
+
+    try:
+        how_far = span(by)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    refuse_without_extras(settings())
+
+    async def run(opened: Settings) -> None:
+        async with database(opened):
+            await move(opened.DATABASE_URL, how_far, typer.echo)
+
+    with services(settings()) as opened:
+        asyncio.run(run(opened))
 
 
 @app.command()

@@ -8,7 +8,11 @@ from domain.commerce.products import BabyClass, FormulaClass
 
 SHELVES = ("BABY FOODS", "BABYFOOD", "BABY HBC", "INFANT CARE PRODUCTS", "INFANT FORMULA", "DIAPERS & DISPOSABLES")
 FOOD_WORDS = ("BABY FOOD", "BABY CEREAL", "BABY JUICE", "BABY SPRING WATER", "BABY CRACKER", "BABY ISOTONIC")
-BABY_WORDS = ("BABY", "INFANT", "INF-TODD", "TODDLER")
+# On other shelves these are for babies; a baby carrot is not.
+CARE_TYPES = (
+    "BABY BASICS", "BABY CARE", "BABY CREAMS & OINTMENTS", "BABY LOTIONS & OILS", "BABY POWDERS", "BABY PRODUCTS",
+    "BABY SOAPS", "BABY WIPES", "INFANTS-TODD HOSIERY", "JHOOK - BABY", "MISC. BABY PRODUCTS", "MISC. INFANT SUPPLY",
+)  # fmt: skip
 # They stand on a baby shelf, or have a baby's word in them, and are not for babies.
 NOT_FOR_BABIES = (
     "COTTON SWAB", "PAPER NAPKIN", "HAIR SPRAY", "LIQUID SOAP", "KITES", "RESIN", "MUSICAL", "BABY DOLL", "PHYSICANS",
@@ -27,6 +31,6 @@ def classify(category: str, product_type: str) -> tuple[BabyClass, FormulaClass]
         return BabyClass.BABY_CARE, FormulaClass.BOTTLE_TEAT
     if product_type == "BABY DIAPERS":
         return BabyClass.DIAPER, FormulaClass.NONE
-    if category in SHELVES or product_type.startswith(BABY_WORDS) or "- BABY" in product_type:
+    if category in SHELVES or product_type in CARE_TYPES:
         return BabyClass.BABY_CARE, FormulaClass.NONE
     return BabyClass.NONE, FormulaClass.NONE

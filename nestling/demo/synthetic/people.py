@@ -18,6 +18,7 @@ from nestling.demo.synthetic.staff import add_staff
 
 TAG_KEY = "demo.synthetic_person"
 RECENT = timedelta(days=120)
+PEOPLE_LOCK = 0x7065_6F70  # "peop": two runs at once would give everybody two sets of consents
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Known:
 async def add_people(url: str, *, now: datetime, say: Callable[[str], None] = lambda _: None) -> PeopleCounts:
     """Give every member of the source who has no name yet a synthetic person. One transaction, idempotent."""
     async with connected(url) as to, to.transaction():
+        await to.execute("SELECT pg_advisory_xact_lock($1)", PEOPLE_LOCK)
         staff = await add_staff(to)
         known = [
             Known(row["id"], int(row["external_id"]), row["since"], person(int(row["external_id"])))

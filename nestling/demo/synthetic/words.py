@@ -1,5 +1,8 @@
 """Made-up words for made-up people: common names, nicknames, topics and notes, in both languages."""
 
+Said = dict[str, tuple[tuple[str, str], ...]]
+"""(topic, note) by language."""
+
 AREA_CODES = (
     201, 206, 213, 215, 216, 253, 267, 281, 301, 303, 305, 312, 313, 314, 330, 404, 410, 412, 414, 415, 480, 503, 505,
     512, 513, 516,
@@ -25,7 +28,7 @@ MEN_ZH = ("伟", "强", "磊", "军", "勇", "杰", "涛", "明", "超", "建国
 NICKNAMES_EN = ("Bean", "Peanut", "Bug", "Pip", "Sunny", "Teddy", "Birdie", "Button", "Poppy", "Ziggy", "Bear", "Dot")
 NICKNAMES_ZH = ("豆豆", "糖糖", "果果", "小宝", "圆圆", "乐乐", "团团", "米粒", "安安", "朵朵", "元宝", "可可")
 
-VISITS = {
+VISITS: Said = {
     "en": (
         ("diaper size", "Asked which diaper size comes next; leaks at night."),
         ("weaning", "Looked at first spoons and cereals; wants to start slowly."),
@@ -39,7 +42,7 @@ VISITS = {
         ("送礼", "给朋友的新生儿挑礼物。"),
     ),
 }
-CALLS = {
+CALLS: Said = {
     "en": (
         ("sleep", "Wakes every two hours; we spoke about evening routines. Promised to ask again next week."),
         ("delivery", "Asked for delivery on Saturdays."),
@@ -51,11 +54,11 @@ CALLS = {
         ("回访", "对门店的建议很满意。"),
     ),
 }
-CHATS = {
+CHATS: Said = {
     "en": (("opening hours", "Asked about opening hours over the holidays."), ("return", "Asked how to return a box.")),
     "zh-Hans": (("营业时间", "问节假日营业时间。"), ("退货", "问整箱怎么退。")),
 }
 
-SAID: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {"VISIT": VISITS, "CALL": CALLS, "CHAT": CHATS}
+SAID = {"VISIT": VISITS, "CALL": CALLS, "CHAT": CHATS}
 
 CONSENT_TEXT = "Demo wording, shown to nobody: this consent is made up."

@@ -1,0 +1,68 @@
+"""`nestling demo advance 7d`: the business clock jumps, and what was bought in those days comes in.
+
+The worker sees the new day on the same clock and makes its care run, calls and messages; it is woken for that.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.platform.changes import OUTBOX_BELL, announce
+from domain.platform.clock import advance_business_clock, business_now
+from nestling.demo.purchases import import_orders, last_purchase_at
+from nestling.demo.synthetic import add_babies, add_people
+from nestling.opening import NotReady
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+FARTHEST = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    now: datetime  # business clock
+    orders: int
+    lines: int
+    members: int
+    babies: int
+    is_over: bool  # the source has nothing more
+
+
+def span(text: str) -> timedelta:
+    """7d, 12h, 30m, 2w as a timedelta; ValueError in words for anything else, backwards or beyond a year."""
+    found = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip().lower())
+    by = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
+    if by is None or by > FARTHEST:
+        raise ValueError(
+            f"{text} is not a span of time up to a year: write 30m, 12h, 7d or 2w. The clock never goes back."
+        )
+    return by
+
+
+async def advance(url: str, by: timedelta, say: Callable[[str], None] = lambda _: None) -> Advanced:
+    """Move the business clock and feed in what was bought since the last feed. Needs the ORM open on the same database.
+
+    Killed after the clock moved, it is finished by the next advance: purchases are fed from where the last feed ended.
+    """
+    if not await _is_demo():
+        raise NotReady("This database has no demo in it, and its clock is the real one. Start with: nestling demo")
+    await advance_business_clock(by)
+    now = await business_now()
+    say(f"the business clock reads {now:%Y-%m-%d %H:%M} UTC")
+    counts = await import_orders(url, until=now)
+    assert counts is not None
+    people = await add_people(url, now=now)
+    babies = await add_babies(url, now=now)
+    await announce(OUTBOX_BELL, "advance")
+    is_over = now > last_purchase_at()
+    new = f"{people.members} new members, {babies['inferred']} new babies"
+    say(f"{counts.orders:,} orders, {counts.lines:,} lines, {new}")
+    if is_over:
+        say(f"there are no more purchases: the source ends {last_purchase_at():%Y-%m-%d %H:%M} UTC")
+    return Advanced(now, counts.orders, counts.lines, people.members, babies["inferred"], is_over)
+
+
+async def _is_demo() -> bool:
+    from domain.platform.imports import Import
+
+    return await Import.filter(kind="completejourney", state="DONE").exists()
