@@ -42,7 +42,7 @@ def advance(by: Annotated[str, typer.Argument(help="How far: 7d, 12h, 2w.")]) ->
     """Let time pass: move the demo's clock and bring in what was bought in those days; care and calls follow."""
     from nestling.demo.advance import advance as move
     from nestling.demo.advance import span
-    from nestling.demo.supervisor import refuse_without_extras
+    from nestling.demo.preflight import refuse_without_extras
     from nestling.opening import database, services
 
     try:
