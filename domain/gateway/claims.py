@@ -101,7 +101,10 @@ async def claim(
 
 def _one_a_member(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first of each member; her others are free again at commit and come next time, when her slots are counted."""
-    return list({row["member_id"]: row for row in reversed(rows)}.values())
+    first: dict[UUID, dict[str, Any]] = {}
+    for row in rows:
+        first.setdefault(row["member_id"], row)
+    return list(first.values())
 
 
 async def _decide_again(rows: list[dict[str, Any]], at: datetime) -> list[_Candidate]:

@@ -229,7 +229,7 @@ def decision_to_json(taken: Taken, answer: Answer) -> dict[str, Any]:
 
 def to_json(value: Any) -> str:
     """A jsonb parameter."""
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, default=str).decode()  # str: asyncpg has a UUID class of its own
 
 
 async def announce_members(member_ids: set[UUID]) -> None:

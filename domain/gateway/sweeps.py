@@ -24,7 +24,8 @@ async def release_lapsed_leases(settle: Mapping[str, timedelta], otherwise: time
         "state_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL, "
         "unknown_since = coalesce(unknown_since, clock_timestamp()), "
         "next_attempt_at = clock_timestamp() + coalesce(("
-        "SELECT s.wait FROM unnest($1::text[], $2::interval[]) AS s(provider, wait) WHERE s.provider = m.provider), $3) "
+        "SELECT s.wait FROM unnest($1::text[], $2::interval[]) AS s(provider, wait) "
+        "WHERE s.provider = m.provider), $3) "
         "WHERE id IN (SELECT id FROM messages WHERE state = 'SENDING' AND lease_until < clock_timestamp() "
         "ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED) RETURNING id, attempt), told AS ("
         + _EVENT.format(before="'SENDING'", after="'UNKNOWN'", cause="'LEASE_LAPSED'")
@@ -55,7 +56,8 @@ async def expire() -> int:
             "moved AS (UPDATE messages m SET "
             "state = CASE WHEN m.unknown_since IS NULL THEN 'EXPIRED' ELSE 'UNKNOWN' END, state_reason = 'EXPIRED', "
             "state_at = clock_timestamp(), "
-            "next_attempt_at = CASE WHEN m.unknown_since IS NOT NULL THEN clock_timestamp() + interval '10 minutes' END, "
+            "next_attempt_at = CASE WHEN m.unknown_since IS NOT NULL "
+            "THEN clock_timestamp() + interval '10 minutes' END, "
             "slot_window = CASE WHEN m.unknown_since IS NOT NULL THEN m.slot_window END "
             "FROM late WHERE m.id = late.id RETURNING m.id, m.attempt, m.member_id, m.state, late.state AS was, "
             "CASE WHEN m.unknown_since IS NULL THEN late.slot_window END AS slot_window), told AS ("
@@ -71,8 +73,9 @@ async def give_unknown_up(patience: timedelta) -> int:
     rows = await connection().execute_query_dict(
         "WITH moved AS (UPDATE messages SET state = 'UNKNOWN_FINAL', state_reason = 'NO_RECEIPT', "
         "state_at = clock_timestamp(), next_attempt_at = NULL "
-        "WHERE id IN (SELECT id FROM messages WHERE state = 'UNKNOWN' AND unknown_since < clock_timestamp() - $1::interval "
-        "ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED) RETURNING id, attempt), told AS ("
+        "WHERE id IN (SELECT id FROM messages WHERE state = 'UNKNOWN' "
+        "AND unknown_since < clock_timestamp() - $1::interval ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED) "
+        "RETURNING id, attempt), told AS ("
         + _EVENT.format(before="'UNKNOWN'", after="'UNKNOWN_FINAL'", cause="'NO_RECEIPT'")
         + ") SELECT count(*) AS n FROM moved",
         [patience],
