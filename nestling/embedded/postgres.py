@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import re
-import secrets
 import shutil
 import signal
 import subprocess
@@ -13,14 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nestling.embedded.failures import EmbeddedFailed, disk_full, explain
+from nestling.embedded.clusters import BARE_ENVIRONMENT, DATABASE, USER, failure, initialise
+from nestling.embedded.failures import EmbeddedFailed, explain
 from nestling.embedded.homes import SYSTEM_DIR, Home, find_home, forget_home, run_as, servant
 from nestling.embedded.processes import command_of, end, free_port
 from nestling.embedded.programs import find_programs
 from nestling.embedded.shares import Share, exclusive
 
-USER = "nestling"
-DATABASE = "nestling"
 PATIENCE_SECONDS = 120.0
 """How long a start may take: crash recovery and the last backends of a killed server need some."""
 
@@ -95,7 +92,7 @@ def start_postgres(
             home = find_home(data_dir, system_dir, say)
             pid = _running(home)
             if pid is None:
-                _initialise(home, programs)
+                initialise(home, programs)
                 pid = _launch(home, programs, durable=durable)
             return EmbeddedPostgres(_url(home), pid, home, data_dir, share)
     except BaseException as failure:
@@ -154,51 +151,6 @@ def _running(home: Home) -> int | None:
     return None
 
 
-def _initialise(home: Home, programs: Path) -> None:
-    """Make the data folder, whole or not at all."""
-    done = home.folder / "data"
-    if done.exists():
-        return
-    making = home.folder / "data.new"
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(mode=0o700)
-    password = secrets.token_urlsafe(24)
-    password_file = home.folder / "password.new"
-    password_file.unlink(missing_ok=True)
-    password_file.touch(mode=0o600)
-    password_file.write_text(password)
-    if home.servant is not None:
-        os.chown(making, home.servant.uid, home.servant.gid)
-        os.chown(password_file, home.servant.uid, home.servant.gid)
-    try:
-        _make_cluster(home, programs, making, password_file)
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        password_file.unlink(missing_ok=True)
-        raise
-    if home.servant is not None:
-        os.chown(password_file, os.geteuid(), os.getegid())
-    password_file.rename(home.folder / "password")
-    making.rename(done)
-
-
-def _make_cluster(home: Home, programs: Path, making: Path, password_file: Path) -> None:
-    _run(
-        home, programs, "initdb", "-D", str(making), "-U", USER, f"--pwfile={password_file}", "--auth=scram-sha-256",
-        "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
-    )  # fmt: skip
-    _run(home, programs, "postgres", "--single", "-D", str(making), "postgres", stdin=f"CREATE DATABASE {DATABASE}\n")
-
-
-def _run(home: Home, programs: Path, program: str, *args: str, stdin: str = "") -> None:
-    ran = subprocess.run(  # type: ignore[call-overload]
-        [str(programs / program), *args], input=stdin, text=True, capture_output=True, check=False,
-        cwd=home.folder, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, **run_as(home.servant),
-    )  # fmt: skip
-    if ran.returncode != 0 or "FATAL" in ran.stderr or "ERROR" in ran.stderr:
-        raise _failure(home, f"{ran.stdout}\n{ran.stderr}")
-
-
 def _launch(home: Home, programs: Path, *, durable: bool) -> int:
     """Start the server and wait until it is ready. Its port stays the same from start to start when it is free."""
     until = time.monotonic() + PATIENCE_SECONDS
@@ -214,21 +166,33 @@ def _launch(home: Home, programs: Path, *, durable: bool) -> int:
             server = subprocess.Popen(  # type: ignore[call-overload]
                 [str(programs / "postgres"), "-D", str(home.folder / "data"), *_options(port, durable=durable)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home.folder, start_new_session=True,
-                env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, **run_as(home.servant),
+                env=BARE_ENVIRONMENT, **run_as(home.servant),
             )  # fmt: skip
-            while server.poll() is None:
-                lines = _postmaster(home)
-                if len(lines) >= 8 and lines[0] == str(server.pid) and lines[7].strip() == "ready":
-                    server.returncode = 0  # it outlives us: no warning when this object goes
-                    return int(server.pid)
-                if time.monotonic() > until:
-                    server.send_signal(signal.SIGQUIT)
-                time.sleep(0.02)
+            if _wait_until_ready(home, server, until):
+                server.returncode = 0  # it outlives us: no warning when this object goes
+                return int(server.pid)
             log.seek(before)
             said = log.read()
         if not any(words in said for words in TRANSIENT) or started + 0.2 > until:
-            raise _failure(home, said)
+            raise failure(home, said)
         time.sleep(0.3)
+
+
+def _wait_until_ready(home: Home, server: "subprocess.Popen[bytes]", until: float) -> bool:
+    """False when it ended instead. Interrupted while we wait, it is not left behind."""
+    try:
+        while server.poll() is None:
+            lines = _postmaster(home)
+            if len(lines) >= 8 and lines[0] == str(server.pid) and lines[7].strip() == "ready":
+                return True
+            if time.monotonic() > until:
+                server.send_signal(signal.SIGQUIT)
+            time.sleep(0.02)
+    except BaseException:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+        raise
+    return False
 
 
 def _options(port: int, *, durable: bool) -> list[str]:
@@ -239,20 +203,3 @@ def _options(port: int, *, durable: bool) -> list[str]:
         if not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).total < 1 << 30:
             options["dynamic_shared_memory_type"] = "mmap"
     return [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-
-
-def _failure(home: Home, said: str) -> EmbeddedFailed:
-    if "No space left on device" in said or "could not extend file" in said:
-        return disk_full(home.folder)
-    if "Permission denied" in said:
-        who = f"The user {home.servant.name}" if home.servant else "PostgreSQL"
-        return EmbeddedFailed(f"{who} may not read or write in {home.folder}. Check the rights of that folder.")
-    if re.search(r"database files are incompatible|initialized by PostgreSQL version", said):
-        return EmbeddedFailed(
-            f"{home.folder} was made by another version of PostgreSQL. Remove the demo's data (nestling demo reset) or "
-            "install the version of Nestling that made it."
-        )
-    last = "\n".join(said.strip().splitlines()[-6:])
-    return EmbeddedFailed(
-        f"The embedded PostgreSQL did not start. Its last words:\n{last}\nIts log: {home.folder / 'log'}"
-    )
