@@ -23,10 +23,18 @@ JOIN households h ON h.id = m.household_id
 LEFT JOIN stores s ON s.id = m.store_id
 LEFT JOIN staff w ON w.id = m.owner_id
 WHERE m.id = $1"""
-FIFTY = f"""SELECT json_build_object('data', json_build_object('list', json_build_object(
+FIFTY = f"""SELECT json_build_object('data', json_build_object('found', json_build_object(
   '__typename', 'MemberConnection',
-  'edges', json_agg(json_build_object('__typename', 'MemberEdge', 'node', {PROFILE}) ORDER BY m.id))))::text
-FROM (SELECT * FROM members WHERE store_id = $1 ORDER BY id LIMIT 50) m
+  'edges', coalesce(json_agg(json_build_object('__typename', 'MemberEdge', 'node', {PROFILE}) ORDER BY m.id)
+    FILTER (WHERE m.place <= 50), '[]'),
+  'pageInfo', json_build_object('__typename', 'PageInfo', 'hasNextPage', count(*) > 50))))::text
+FROM (
+  SELECT tagged.*, row_number() OVER (ORDER BY id) AS place
+  FROM members tagged
+  WHERE id IN (
+    SELECT u.member_id FROM member_tags u JOIN tags k ON k.id = u.tag_id
+    WHERE k.key = $1 AND u.removed_at IS NULL AND (u.expires_at IS NULL OR u.expires_at > (SELECT business_now())))
+  ORDER BY id LIMIT 51) m
 JOIN households h ON h.id = m.household_id
 LEFT JOIN stores s ON s.id = m.store_id
 LEFT JOIN staff w ON w.id = m.owner_id"""
@@ -52,16 +60,16 @@ def make_app() -> Starlette:
             app.state.pool = pool
             yield
 
-    async def answer(request: Request, sql: str) -> Response:
+    async def answer(request: Request, sql: str, named: object) -> Response:
         orders, words = int(request.query_params["orders"]), int(request.query_params["words"])
         async with request.app.state.pool.acquire() as connection:
-            text = await connection.fetchval(sql, UUID(request.query_params["id"]), orders, words)
+            text = await connection.fetchval(sql, named, orders, words)
         return Response(text, media_type="application/json")
 
     async def one(request: Request) -> Response:
-        return await answer(request, ONE)
+        return await answer(request, ONE, UUID(request.query_params["id"]))
 
     async def fifty(request: Request) -> Response:
-        return await answer(request, FIFTY)
+        return await answer(request, FIFTY, request.query_params["tag"])
 
     return Starlette(routes=[Route("/one", one), Route("/fifty", fifty)], lifespan=lifespan)

@@ -81,6 +81,6 @@ json_build_object(
     LEFT JOIN staff iw ON iw.id = i.staff_id),
   'likely', coalesce((
     SELECT json_agg(json_build_object(
-      '__typename', 'Score', 'category', c.category, 'probability', c.probability, 'rank', c.rank, 'asOf', c.as_of))
+      '__typename', 'Score', 'model', c.model_name, 'category', c.category, 'probability', c.probability, 'rank', c.rank, 'asOf', c.as_of))
     FROM (SELECT * FROM scores WHERE member_id = m.id ORDER BY model_name, rank, id LIMIT 10) c), '[]')
 )
