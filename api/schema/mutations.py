@@ -16,7 +16,8 @@ from domain.platform.idempotency import IdempotencyConflict, InProgress, once
 IdempotencyKey = Annotated[
     str,
     strawberry.argument(
-        description="Chosen by the caller, one a wish: the same key and body get the same answer, and nothing happens twice."
+        description="Chosen by the caller, one a wish. The same key and body get the same answer, "
+        "and nothing is done twice."
     ),
 ]
 

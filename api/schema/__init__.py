@@ -1,0 +1,49 @@
+"""The schema: root fields of every context put together, then given to the projection."""
+
+from functools import lru_cache
+
+import strawberry
+from graphql import print_schema
+from strawberry.schema.config import StrawberryConfig
+
+import api.schema.enums  # noqa: F401  # names the domain's enums before types use them
+from api.projection import install
+from api.schema.care.callback_queries import CallbackQueries
+from api.schema.care.callbacks_mutations import CallbackMutations
+from api.schema.care.interactions_mutations import InteractionMutations
+from api.schema.commerce.catalogue_queries import CatalogueQueries
+from api.schema.gateway.message_queries import MessageQueries
+from api.schema.people.babies_mutations import BabyMutations
+from api.schema.people.member_queries import MemberQueries
+from api.schema.people.members_mutations import MemberMutations
+from api.schema.platform.viewer import PlatformQueries
+from api.schema.scalars import SCALARS
+
+# One class of root fields a noun. Order is the order of schema.graphql.
+QUERIES: tuple[type, ...] = (MemberQueries, CallbackQueries, MessageQueries, CatalogueQueries, PlatformQueries)
+MUTATIONS: tuple[type, ...] = (MemberMutations, BabyMutations, InteractionMutations, CallbackMutations)
+SUBSCRIPTIONS: tuple[type, ...] = ()
+
+
+def _root(name: str, parts: tuple[type, ...], description: str) -> type | None:
+    return strawberry.type(type(name, parts, {}), description=description) if parts else None
+
+
+@lru_cache(maxsize=1)
+def build_schema() -> strawberry.Schema:
+    """The one schema of the process, with every resolver in place."""
+    query = _root("Query", QUERIES, "What can be read.")
+    assert query is not None
+    schema = strawberry.Schema(
+        query=query,
+        mutation=_root("Mutation", MUTATIONS, "What can be done. Every mutation takes an idempotency key."),
+        subscription=_root("Subscription", SUBSCRIPTIONS, "What can be watched, over graphql-transport-ws."),
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+    install(schema)
+    return schema
+
+
+def schema_sdl() -> str:
+    """The contract as `schema.graphql` keeps it."""
+    return print_schema(build_schema()._schema) + "\n"  # noqa: SLF001

@@ -1,0 +1,177 @@
+"""Babies: adding one, and what was said of her dates."""
+
+# mypy: disable-error-code="untyped-decorator, no-any-return"
+# strawberry.mutation answers Any, and so does what is shared by mutations: the unions are checked against the schema.
+
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from api.context import Info
+from api.ids import decode_id
+from api.projection import project
+from api.schema.failures import BabyNotFound, Failure, IdempotencyConflict, InProgress, MemberNotFound, ValidationError
+from api.schema.mutations import IdempotencyKey, granted, translates
+from domain.people import babies, failures
+from domain.people.babies import BabyFacts, Feeding, Sex
+from domain.platform.sources import Source
+
+if TYPE_CHECKING:
+    from api.schema.people.babies import Baby
+    from api.schema.people.members import Member
+
+Child = Annotated["Baby", strawberry.lazy("api.schema.people.babies")]
+
+
+@strawberry.enum(description="Whose word it is that the caller writes down. The mother's outlasts the staff's.")
+class SaidBy(StrEnum):
+    MEMBER = "MEMBER"
+    STAFF = "STAFF"
+
+
+@strawberry.type(description="The baby belongs to the household.")
+class BabyAdded:
+    baby: Child | None = strawberry.field(description="With her stage.")
+    member: Annotated["Member", strawberry.lazy("api.schema.people.members")] | None = strawberry.field(
+        description="Her carer."
+    )
+
+
+@strawberry.type(description="The due date is known.")
+class DueDateReported:
+    baby: Child | None = strawberry.field(description="With her stage.")
+
+
+@strawberry.type(description="The birth is known.")
+class BirthReported:
+    baby: Child | None = strawberry.field(description="With her stage.")
+
+
+@strawberry.type(description="Somebody whose word counts more has said this date.")
+class StrongerSource(Failure):
+    field: str = strawberry.field(description="The input whose date stands: `dueOn` or `bornOn`.")
+    source: Source = strawberry.field(description="Who said it.")
+
+
+@strawberry.type(description="Content about this baby was stopped; nothing reopens it.")
+class BabyStopped(Failure):
+    pass
+
+
+AddBabyResult = Annotated[
+    BabyAdded | MemberNotFound | ValidationError | IdempotencyConflict | InProgress, strawberry.union("AddBabyResult")
+]
+ReportDueDateResult = Annotated[
+    DueDateReported | BabyNotFound | BabyStopped | StrongerSource | ValidationError | IdempotencyConflict | InProgress,
+    strawberry.union("ReportDueDateResult"),
+]
+ReportBirthResult = Annotated[
+    BirthReported | BabyNotFound | BabyStopped | StrongerSource | ValidationError | IdempotencyConflict | InProgress,
+    strawberry.union("ReportBirthResult"),
+]
+
+
+@strawberry.input(description="A baby, expected or born; one of the two dates is needed.")
+class AddBabyInput:
+    member_id: strawberry.ID = strawberry.field(description="Her carer.")
+    due_on: date | None = strawberry.field(default=None, description="Due date.")
+    born_on: date | None = strawberry.field(default=None, description="Birth date.")
+    said_by: SaidBy | None = strawberry.field(default=None, description="Left out: the caller.")
+    nickname: str | None = strawberry.field(default=None, description="At most 100 characters.")
+    sex: Sex | None = strawberry.field(default=None, description="Where it was told.")
+    gestation_weeks: int | None = strawberry.field(default=None, description="Completed weeks at birth, 20 to 45.")
+    feeding: Feeding | None = strawberry.field(default=None, description="How she is fed.")
+    formula_brand: str | None = strawberry.field(default=None, description="At most 100 characters.")
+    allergies: str | None = strawberry.field(default=None, description="At most 400 characters.")
+
+
+@strawberry.input(description="A due date, new or moved.")
+class ReportDueDateInput:
+    baby_id: strawberry.ID = strawberry.field(description="Which baby.")
+    due_on: date = strawberry.field(description="From 42 days ago to 294 days ahead.")
+    said_by: SaidBy | None = strawberry.field(default=None, description="Left out: the caller.")
+
+
+@strawberry.input(description="A birth.")
+class ReportBirthInput:
+    baby_id: strawberry.ID = strawberry.field(description="Which baby.")
+    born_on: date = strawberry.field(description="Not in the future, where the family lives.")
+    said_by: SaidBy | None = strawberry.field(default=None, description="Left out: the caller.")
+    gestation_weeks: int | None = strawberry.field(default=None, description="Completed weeks at birth, 20 to 45.")
+    sex: Sex | None = strawberry.field(default=None, description="Where it was told.")
+    nickname: str | None = strawberry.field(default=None, description="At most 100 characters.")
+
+
+REPORT_ANSWERS = (babies.BabyReported, failures.BabyNotFound, babies.BabyStopped, babies.StrongerSource)
+
+
+@strawberry.type
+class BabyMutations:
+    @strawberry.mutation(description="Add a baby to the member's household. Twins are two babies.")
+    async def add_baby(self, info: Info, input: AddBabyInput, idempotency_key: IdempotencyKey) -> AddBabyResult:
+        actor, member = info.context.actor, decode_id("Member", input.member_id)
+        facts = BabyFacts(
+            said_by=_source(input.said_by),
+            nickname=input.nickname,
+            sex=input.sex,
+            due_on=input.due_on,
+            born_on=input.born_on,
+            gestation_weeks=input.gestation_weeks,
+            feeding=input.feeding,
+            formula_brand=input.formula_brand,
+            allergies=input.allergies,
+        )
+        return await granted(
+            info, idempotency_key, input, (babies.BabyAdded,),
+            lambda: babies.add(actor, member, facts),
+            lambda added: BabyAdded(baby=project(info, "Baby", added.baby_id), member=project(info, "Member", member)),
+        )  # fmt: skip
+
+    @strawberry.mutation(description="Report a due date. A stronger source's date stands; a guessed baby is confirmed.")
+    async def report_due_date(
+        self, info: Info, input: ReportDueDateInput, idempotency_key: IdempotencyKey
+    ) -> ReportDueDateResult:
+        actor, baby = info.context.actor, decode_id("Baby", input.baby_id)
+        facts = BabyFacts(said_by=_source(input.said_by), due_on=input.due_on)
+        return await granted(
+            info, idempotency_key, input, REPORT_ANSWERS,
+            lambda: babies.report(actor, baby, facts),
+            lambda _: DueDateReported(baby=project(info, "Baby", baby)),
+        )  # fmt: skip
+
+    @strawberry.mutation(description="Report a birth. A stronger source's date stands; a guessed baby is confirmed.")
+    async def report_birth(
+        self, info: Info, input: ReportBirthInput, idempotency_key: IdempotencyKey
+    ) -> ReportBirthResult:
+        actor, baby = info.context.actor, decode_id("Baby", input.baby_id)
+        facts = BabyFacts(
+            said_by=_source(input.said_by),
+            born_on=input.born_on,
+            gestation_weeks=input.gestation_weeks,
+            sex=input.sex,
+            nickname=input.nickname,
+        )
+        return await granted(
+            info, idempotency_key, input, REPORT_ANSWERS,
+            lambda: babies.report(actor, baby, facts),
+            lambda _: BirthReported(baby=project(info, "Baby", baby)),
+        )  # fmt: skip
+
+
+def _source(said_by: SaidBy | None) -> Source | None:
+    return Source(said_by.value) if said_by is not None else None
+
+
+@translates(babies.StrongerSource)
+def _stronger_source(failure: babies.StrongerSource) -> StrongerSource:
+    who = failure.source.value.lower()
+    return StrongerSource(
+        message=f"This date was said by a stronger source ({who}).", field=failure.field, source=failure.source
+    )
+
+
+@translates(babies.BabyStopped)
+def _baby_stopped(_: babies.BabyStopped) -> BabyStopped:
+    return BabyStopped(message="Content about this baby was stopped. Please do not ask about it.")
