@@ -1,9 +1,12 @@
 """Migrations by tortoise's built-in runner, one process at a time."""
 
+from pathlib import Path
+
 import asyncpg
 from tortoise import Tortoise
 from tortoise.migrations.api import migrate as tortoise_migrate
 from tortoise.migrations.autodetector import MigrationAutodetector
+from tortoise.migrations.writer import MigrationWriter
 
 from domain.database import APP, tortoise_config
 from nestling import LAYERS
@@ -37,11 +40,27 @@ async def pending(database_url: str) -> list[str]:
 
 async def drift() -> list[str]:
     """What the tables in the code say and no migration does. Needs no database. Constraints are a test's business."""
+    return [
+        f"{type(operation).__name__}: {operation}" for writer in await _changes() for operation in writer.operations
+    ]
+
+
+async def draft(name: str) -> Path | None:
+    """Write what the tables say and no migration does as a new one, to be reviewed; None when there is nothing.
+
+    Constraints of new tables are not in it: tortoise drops them. Add them by `ops.AddConstraint`.
+    """
+    for writer in await _changes():
+        writer.name = f"{writer.name.split('_')[0]}_{name}"
+        return Path(writer.write())
+    return None
+
+
+async def _changes() -> list[MigrationWriter]:
     config = tortoise_config("postgresql://nobody@127.0.0.1/none")
     await Tortoise.init(config=config, init_connections=False)
     assert Tortoise.apps is not None
     try:
-        writers = await MigrationAutodetector(Tortoise.apps, config["apps"]).changes()
+        return await MigrationAutodetector(Tortoise.apps, config["apps"]).changes()
     finally:
         await Tortoise.close_connections()
-    return [f"{type(operation).__name__}: {operation}" for writer in writers for operation in writer.operations]

@@ -11,6 +11,7 @@ from nestling.settings import settings
 def migrate(
     *,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when something is not in step.")] = False,
+    draft: Annotated[str, typer.Option(help="Write a migration of this name from the tables, to be reviewed.")] = "",
 ) -> None:
     """Bring the database to the newest migration; one process at a time, others wait."""
     from nestling import migrations
@@ -27,6 +28,10 @@ def migrate(
                 typer.echo(f"pending: {name}")
         typer.echo("migrations: not in step" if found else "migrations: in step")
         raise typer.Exit(1 if found else 0)
+    if draft:
+        drafted = asyncio.run(migrations.draft(draft))
+        typer.echo(f"review {drafted} and add its constraints" if drafted else "migrations: in step, nothing to write")
+        return
     with services(settings()) as opened:
         missing = asyncio.run(migrations.pending(opened.DATABASE_URL))
         asyncio.run(migrations.migrate(opened.DATABASE_URL))
