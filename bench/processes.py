@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 PATIENCE_SECONDS = 60.0
@@ -29,18 +30,24 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(field) for field in fields[11:15]) / TICKS_A_SECOND
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    url: str
+    pid: int
+
+
 @asynccontextmanager
-async def served(app: str, environment: dict[str, str]) -> AsyncIterator[tuple[str, int]]:
-    """One uvicorn process with one worker serving the application factory: its URL and pid."""
+async def served(app: list[str], environment: dict[str, str]) -> AsyncIterator[Served]:
+    """One uvicorn process with one worker serving the application, given as uvicorn wants it. Ended at the end."""
     port = free_port()
     command = [
-        sys.executable, "-m", "uvicorn", app, "--factory", "--host", "127.0.0.1", "--port", str(port),
+        sys.executable, "-m", "uvicorn", *app, "--host", "127.0.0.1", "--port", str(port),
         "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
     ]  # fmt: skip
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env={**os.environ, **environment})
     try:
         await _answers(port, process)
-        yield f"http://127.0.0.1:{port}", process.pid
+        yield Served(f"http://127.0.0.1:{port}", process.pid)
     finally:
         if process.returncode is None:
             process.terminate()

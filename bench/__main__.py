@@ -1,0 +1,58 @@
+"""`make bench`: every bench against its floor, in turns; results go into bench/results.json.
+
+python -m bench [NAME ...] [--members N] [--orders M] [--seed S] [--rounds R] [--seconds T] [--dry]
+"""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from bench.harness import ROUNDS, Result, report, save
+from bench.servers import server
+from bench.spec import Spec
+
+Suite = Callable[[str, Spec, argparse.Namespace], Awaitable[list[Result]]]
+
+
+async def _profiles(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.profiles import profiles
+
+    return await profiles(url, spec, seconds=chosen.seconds, rounds=chosen.rounds)
+
+
+SUITES: dict[str, Suite] = {"profiles": _profiles}
+
+
+async def run(url: str, chosen: argparse.Namespace) -> list[Result]:
+    spec = Spec(chosen.members, chosen.orders, chosen.seed)
+    results: list[Result] = []
+    for name in chosen.names or SUITES:
+        found = await SUITES[name](url, spec, chosen)
+        for result in found:
+            print(report(result), flush=True)
+            if not chosen.dry:
+                save(result)
+        results += found
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", choices=[[], *SUITES], help=f"of {', '.join(SUITES)}; none: all"
+    )
+    parser.add_argument("--members", type=int, default=100_000, help="of the world (100,000)")
+    parser.add_argument("--orders", type=int, default=600_000, help="of the world (600,000)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of a turn, where a turn is a time (5)")
+    parser.add_argument("--dry", action="store_true", help="leave results.json as it is")
+    chosen = parser.parse_args()
+    with server() as url, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(url, chosen))
+
+
+if __name__ == "__main__":
+    main()
