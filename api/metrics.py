@@ -1,0 +1,18 @@
+"""What the process counts. No label holds anything of a person."""
+
+from collections.abc import Sequence
+
+from prometheus_client import Counter, Histogram
+
+OPERATIONS = Counter("nestling_graphql_operations_total", "GraphQL operations answered.", ["operation", "outcome"])
+SECONDS = Histogram("nestling_graphql_seconds", "Time to answer a GraphQL operation.", ["operation"])
+STATEMENTS = Counter("nestling_graphql_statements_total", "SQL statements that reads sent.")
+REQUESTS = Counter("nestling_http_requests_total", "HTTP requests answered.", ["method", "status"])
+SUBSCRIPTIONS = Counter("nestling_graphql_subscriptions_total", "Subscriptions opened.")
+
+
+def operation(kind: str, codes: Sequence[str], seconds: float, statements: int) -> None:
+    """Count an operation; its outcome is OK or the code of its first error."""
+    OPERATIONS.labels(kind, codes[0] if codes else "OK").inc()
+    SECONDS.labels(kind).observe(seconds)
+    STATEMENTS.inc(statements)

@@ -1,0 +1,45 @@
+"""Root fields about call-backs."""
+
+from typing import Annotated
+
+import strawberry
+
+from api.ids import decode_id
+from api.projection import Ask, Connection, connection
+from api.schema.care.callbacks import CallbackTask
+from domain.care.callbacks import CallbackKind, CallbackState
+from domain.people.scopes import sees_task
+
+
+def _find(
+    ask: Ask,
+    alias: str,
+    states: Annotated[
+        list[CallbackState] | None, strawberry.argument(description="Only these states; left out: OPEN and LEASED.")
+    ] = None,
+    kinds: Annotated[list[CallbackKind] | None, strawberry.argument(description="Only these kinds.")] = None,
+    is_due: Annotated[bool | None, strawberry.argument(description="true: only those due now.")] = None,
+    is_mine: Annotated[bool | None, strawberry.argument(description="true: only those that the caller holds.")] = None,
+    member_id: Annotated[strawberry.ID | None, strawberry.argument(description="Only this member's.")] = None,
+) -> list[str]:
+    wanted = states if states is not None else [CallbackState.OPEN, CallbackState.LEASED]
+    found = [f"{alias}.state = ANY({ask([state.value for state in wanted], 'text[]')})"]
+    found.append(sees_task(ask.actor, ask.parameters, alias))
+    if kinds is not None:
+        found.append(f"{alias}.kind = ANY({ask([kind.value for kind in kinds], 'text[]')})")
+    if is_due:
+        found.append(f"{alias}.not_before <= (SELECT business_now()) AND {alias}.expires_at > (SELECT business_now())")
+    if is_mine:
+        found.append(f"{alias}.lease_account_id = {ask(ask.actor.account_id, 'uuid')}")
+    if member_id is not None:
+        found.append(f"{alias}.member_id = {ask(decode_id('Member', member_id), 'uuid')}")
+    return found
+
+
+@strawberry.type
+class CallbackQueries:
+    callback_tasks: Connection[CallbackTask] | None = connection(
+        "Call-backs that the caller may work on, highest priority first.",
+        key=(("priority", "DESC", "float8"), ("id", "ASC", "uuid")),
+        find=_find,
+    )

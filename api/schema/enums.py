@@ -1,0 +1,51 @@
+"""The domain's enums as GraphQL enums. A member's name is its value."""
+
+from enum import Enum
+
+import strawberry
+
+from domain.care.callbacks import CallbackKind, CallbackState, Disposition
+from domain.care.interactions import Direction, InteractionKind
+from domain.commerce.orders import OrderChannel
+from domain.commerce.products import BabyClass, FormulaClass
+from domain.commerce.staff import RowScope
+from domain.gateway.messages import MessageState
+from domain.outreach.decisions import Verdict
+from domain.people.babies import Feeding, Sex
+from domain.people.consents import ConsentState
+from domain.people.identities import IdentityKind
+from domain.people.members import CarerRole, MemberStatus
+from domain.people.tags import TagFamily
+from domain.platform.roles import Permission, Role
+from domain.platform.sources import Channel, Purpose, Source
+from domain.stages.rules import Stage
+
+DESCRIPTIONS: dict[type[Enum], str] = {
+    BabyClass: "What a product is to the nursery.",
+    CallbackKind: "Why a call-back exists.",
+    CallbackState: "Where a call-back stands.",
+    CarerRole: "Who the member is to the baby.",
+    Channel: "A way to reach a person, or the way she reached us.",
+    ConsentState: "What she said last.",
+    Direction: "Who spoke.",
+    Disposition: "What came of a call.",
+    Feeding: "How the baby is fed.",
+    FormulaClass: "What formula law asks of a product; UNKNOWN is treated as INFANT_FORMULA.",
+    IdentityKind: "What kind of name a channel knows her by.",
+    InteractionKind: "What kind of word passed.",
+    MemberStatus: "Whether the member is served.",
+    MessageState: "Where a message stands.",
+    OrderChannel: "Where an order was placed.",
+    Permission: "What a role may do.",
+    Purpose: "Why we contact her.",
+    Role: "What kind of caller this is.",
+    RowScope: "Whose members a person may see.",
+    Sex: "The baby's sex, where it was told.",
+    Source: "Who said so, most trusted first.",
+    Stage: "Where a baby stands, in the order of life.",
+    TagFamily: "What a tag speaks of.",
+    Verdict: "What contactability answered.",
+}
+
+for enum, text in DESCRIPTIONS.items():
+    strawberry.enum(enum, description=text)

@@ -1,0 +1,76 @@
+"""What a profile answers, in how many statements."""
+
+from datetime import date, timedelta
+
+from domain.commerce.orders import Order, OrderChannel, OrderLine
+from domain.commerce.products import Product
+from domain.people.members import Member
+from domain.platform.roles import Role
+from domain.platform.sources import Channel, Source
+from domain.care.interactions import Direction, Interaction, InteractionKind
+from tests.factories import NOON, make_actor, make_baby, make_member, make_store, member_actor
+
+PROFILE = """
+query Profile($id: ID!, $first: Int!, $withTags: Boolean = true) {
+  one: member(id: $id) {
+    __typename
+    ...Who
+    babies { nickname stage { stage age next { stage on } } }
+    babiesAgain: babies(first: 1) { bornOn }
+    tags @include(if: $withTags) { key family }
+    consents { purpose channel state }
+    identities { kind value }
+    orders(first: $first) { totalCount pageInfo { hasNextPage endCursor } edges { cursor node { id total lines { product { name } amount } } } }
+    timeline(first: 10) { edges { node { __typename ... on Order { total at: orderedAt } ... on Interaction { topic at: occurredAt } ... on Node { id } } } }
+    scores { model }
+    openTasks { why }
+  }
+}
+fragment Who on Member { id name phone carerRole household { carers { id name } } store { name distributor } }
+"""
+
+
+async def make_order(member: Member, days_ago: int = 0, total: str = "12.50", **fields: object) -> Order:
+    product = await Product.create(
+        source="test", external_id=f"p{days_ago}-{member.id}", name="Diapers", category="DIAPERS"
+    )
+    order = await Order.create(
+        source="test", external_id=f"o{days_ago}-{member.id}", member_id=member.id, channel=OrderChannel.POS,
+        ordered_at=NOON - timedelta(days=days_ago), currency="USD", total=total, payload_hash="-", **fields,
+    )  # fmt: skip
+    await OrderLine.create(order_id=order.id, line_no=1, product_id=product.id, quantity="1", amount=total)
+    return order
+
+
+async def test_a_profile_is_one_statement_and_says_what_is_stored(ask, db) -> None:
+    store = await make_store(name="Store 3")
+    member = await make_member(phone="+12125550123", store_id=store.id)
+    await make_baby(member, nickname="Mia", born_on=date(2017, 7, 3), born_source=Source.MEMBER)
+    orders = [await make_order(member, days) for days in range(3)]
+    await Interaction.create(
+        member_id=member.id, kind=InteractionKind.VISIT, channel=Channel.STORE, direction=Direction.INBOUND,
+        occurred_at=NOON - timedelta(days=1, hours=1), topic="weaning", source="test", external_id="i1",
+    )  # fmt: skip
+    advisor = await make_actor(Role.ADVISOR)
+    answer = await ask(advisor, PROFILE, id=f"Member:{member.id}", first=2)
+    found = answer.data["one"]
+    assert answer.statements == 1
+    assert found["__typename"] == "Member"
+    assert found["phone"] == "***0123"
+    assert found["identities"] == [{"kind": "PHONE", "value": "***0123"}]
+    assert found["babies"] == [
+        {"nickname": "Mia", "stage": {"stage": "MONTHS_3_6", "age": "5 months 12 days", "next": {"stage": "MONTHS_6_12", "on": "2018-01-03"}}}
+    ]  # fmt: skip
+    assert found["orders"]["totalCount"] == 3
+    assert found["orders"]["pageInfo"]["hasNextPage"] is True
+    assert [edge["node"]["id"] for edge in found["orders"]["edges"]] == [f"Order:{o.id}" for o in orders[:2]]
+    assert found["orders"]["edges"][0]["node"] == {
+        "id": f"Order:{orders[0].id}",
+        "total": "12.50",
+        "lines": [{"product": {"name": "Diapers"}, "amount": "12.50"}],
+    }
+    kinds = [edge["node"]["__typename"] for edge in found["timeline"]["edges"]]
+    assert kinds == ["Order", "Order", "Interaction", "Order"]
+    assert found["store"] == {"name": "Store 3", "distributor": found["store"]["distributor"]}
+    without = await ask(advisor, PROFILE, id=f"Member:{member.id}", first=2, withTags=False)
+    assert "tags" not in without.data["one"]
