@@ -1,0 +1,303 @@
+"""Mutations as a client sends them: document in, payload re-read through the projection, failures by their names."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from api.config import ApiConfig
+from api.graphql import execute
+from api.ids import encode_id
+from api.projection.reading import close_reads, open_reads
+from domain.care.callbacks import CallbackTask
+from domain.care.interactions import Interaction
+from domain.commerce.staff import RowScope
+from domain.people.members import Member
+from domain.people.tags import Tag, TagFamily
+from domain.platform.actors import Actor
+from domain.platform.clock import real_now, set_business_clock
+from domain.platform.ids import new_id
+from domain.platform.roles import PERMISSIONS, Permission, Role
+from tests import factories as make
+
+CONFIG = ApiConfig(database_url="")
+
+
+@pytest.fixture(autouse=True)
+async def noon(db: str) -> AsyncIterator[None]:
+    await set_business_clock(make.NOON)
+    await open_reads(db, size=4, statement_timeout_s=5)
+    yield
+    await close_reads()
+
+
+FIELDS = {
+    "registerMember": "... on MemberRegistered { member { id name phone store { id } owner { id } "
+    "consents { purpose channel textVersion } } } ... on AlreadyRegistered { kind member { id } }",
+    "updateMember": "... on MemberUpdated { member { name version language handlingNote } } "
+    "... on VersionConflict { currentVersion }",
+    "tagMember": "... on MemberTagged { member { tags { key } } } ... on TagNotFound { key }",
+    "untagMember": "... on MemberUntagged { member { tags { key } } } ... on TagNotSet { key }",
+    "recordConsent": "... on ConsentRecorded { member { consents { purpose channel state } } }",
+    "addBaby": "... on BabyAdded { baby { id nickname dueOn bornOn } member { id babies { id } } }",
+    "reportDueDate": "... on DueDateReported { baby { dueOn dueSource } } ... on StrongerSource { field source }",
+    "reportBirth": "... on BirthReported { baby { bornOn bornSource sex } } ... on StrongerSource { field source }",
+    "logInteraction": "... on InteractionLogged { interaction { note staff { id } } member { id } }",
+    "takeNextCallback": "... on CallbackLeased { task { id why isMine member { id name } } fence leaseUntil } "
+    "... on NothingToCall { nextDueAt }",
+    "openCallback": "... on CallbackLeased { task { id } fence } ... on LeaseHeld { holderName until } "
+    "... on TaskClosed { state }",
+    "renewCallback": "... on CallbackLeased { fence leaseUntil } ... on LeaseLost { holderName until }",
+    "releaseCallback": "... on CallbackReleased { task { state releaseReason isMine } } "
+    "... on LeaseLost { holderName until }",
+    "logCallbackOutcome": "... on CallbackOutcomeLogged { outcomeId nextStep retryAt undoUntil "
+    "task { state disposition outcomes { disposition } } promise { notBefore kind } interaction { note } "
+    "member { id } } ... on LeaseLost { holderName until } ... on TaskClosed { state }",
+    "undoCallbackOutcome": "... on CallbackOutcomeUndone { task { state isMine fence } } ... on UndoTooLate { until }",
+}
+COMMON = "... on Failure { message } ... on ValidationError { errors { field message } }"
+INPUTS = {"takeNextCallback": "", "openCallback": "taskId: $taskId, ", "undoCallbackOutcome": "outcomeId: $outcomeId, "}
+
+
+def document(name: str) -> str:
+    variables = {"takeNextCallback": "", "openCallback": "$taskId: ID!, ", "undoCallbackOutcome": "$outcomeId: ID!, "}
+    declared = variables.get(name, f"$input: {name[0].upper()}{name[1:]}Input!, ")
+    passed = INPUTS.get(name, "input: $input, ")
+    return (
+        f"mutation ({declared}$key: String!) {{ answer: {name}({passed}idempotencyKey: $key) "
+        f"{{ __typename {FIELDS[name]} {COMMON} }} }}"
+    )
+
+
+async def send(actor: Actor | None, name: str, given: Any = None, key: str | None = None) -> dict[str, Any]:
+    """The whole response; `given` is the input, or the id of those that take only one."""
+    argument = {"openCallback": "taskId", "undoCallbackOutcome": "outcomeId"}.get(name, "input")
+    variables = {argument: given, "key": key or new_id().hex} if given is not None else {"key": key or new_id().hex}
+    return await execute(document(name), variables, actor, config=CONFIG)
+
+
+async def do(actor: Actor, name: str, given: Any = None, key: str | None = None) -> dict[str, Any]:
+    """The mutation's answer; errors fail the test."""
+    body = await send(actor, name, given, key)
+    assert "errors" not in body, body
+    answer: dict[str, Any] = body["data"]["answer"]
+    return answer
+
+
+def ref(row: Any) -> str:
+    return encode_id(type(row).__name__, row.id)
+
+
+async def test_a_till_registers_a_member_once_and_finds_her_the_second_time(db: str) -> None:
+    store = await make.make_store()
+    actor = await make.make_actor(Role.ADVISOR, scope=RowScope.STORE, store_id=store.id)
+    given = {
+        "phone": "(212) 555-0142", "card": "8800123", "name": "Ada Smith", "channel": "STORE", "campaign": "opening",
+        "consents": [
+            {"purpose": "CARE", "channel": "SMS", "how": "store_form", "textVersion": "care-1", "text": "We may write."}
+        ],
+    }  # fmt: skip
+    answer = await do(actor, "registerMember", given, "till-1")
+    member = answer["member"]
+    assert answer["__typename"] == "MemberRegistered"
+    assert (member["name"], member["store"]["id"]) == ("Ada Smith", ref(store))
+    assert member["consents"] == [{"purpose": "CARE", "channel": "SMS", "textVersion": "care-1"}]
+    assert await do(actor, "registerMember", given, "till-1") == answer
+    again = await do(actor, "registerMember", {"phone": "2125550142"})
+    assert (again["__typename"], again["kind"], again["member"]) == (
+        "AlreadyRegistered", "PHONE", {"id": member["id"]},
+    )  # fmt: skip
+    elsewhere = await make.make_actor(Role.ADVISOR, scope=RowScope.STORE, store_id=(await make.make_store()).id)
+    hidden = await do(elsewhere, "registerMember", {"phone": "2125550142"})
+    assert hidden["member"] is None
+    wrong = await do(actor, "registerMember", {"phone": "123"})
+    assert wrong["errors"] == [{"field": "identities.PHONE", "message": "Not a valid phone number."}]
+
+
+async def test_a_profile_is_changed_only_as_it_was_seen(db: str) -> None:
+    actor, member = await make.make_actor(), await make.make_member(handling_note="Gently.")
+    changed = await do(actor, "updateMember", {"memberId": ref(member), "version": 1, "name": "Ada"})
+    assert changed["member"] == {"name": "Ada", "version": 2, "language": "en", "handlingNote": "Gently."}
+    emptied = await do(actor, "updateMember", {"memberId": ref(member), "version": 2, "handlingNote": None})
+    assert emptied["member"]["handlingNote"] is None
+    late = await do(actor, "updateMember", {"memberId": ref(member), "version": 1, "name": "Eve"})
+    assert (late["__typename"], late["currentVersion"]) == ("VersionConflict", 3)
+    refused = await do(actor, "updateMember", {"memberId": ref(member), "version": 3, "language": None})
+    assert [error["field"] for error in refused["errors"]] == ["language"]
+
+
+async def test_a_family_grows_and_whose_word_stands_is_said(db: str) -> None:
+    member = await make.make_member()
+    staff, mother = await make.make_actor(), make.member_actor(member)
+    added = await do(staff, "addBaby", {"memberId": ref(member), "nickname": "Bean", "dueOn": "2018-01-20"})
+    baby = added["baby"]["id"]
+    assert added["member"]["babies"] == [{"id": baby}]
+    moved = await do(mother, "reportDueDate", {"babyId": baby, "dueOn": "2018-01-25"})
+    assert moved["baby"] == {"dueOn": "2018-01-25", "dueSource": "MEMBER"}
+    weaker = await do(staff, "reportDueDate", {"babyId": baby, "dueOn": "2018-01-28"})
+    assert (weaker["__typename"], weaker["field"], weaker["source"]) == ("StrongerSource", "dueOn", "MEMBER")
+    birth = {"babyId": baby, "bornOn": "2017-12-14", "sex": "FEMALE", "gestationWeeks": 34, "saidBy": "MEMBER"}
+    born = await do(staff, "reportBirth", birth)
+    assert born["baby"] == {"bornOn": "2017-12-14", "bornSource": "MEMBER", "sex": "FEMALE"}
+    stranger = make.member_actor(await make.make_member())
+    assert (await do(stranger, "reportBirth", birth))["__typename"] == "BabyNotFound"
+
+
+async def test_tags_consents_and_notes_are_on_the_profile_that_comes_back(db: str) -> None:
+    await Tag.create(key="interaction.quiet", family=TagFamily.INTERACTION, label_en="Quiet", label_zh="安静")
+    actor, member = await make.make_actor(), await make.make_member()
+    tagged = await do(actor, "tagMember", {"memberId": ref(member), "key": "interaction.quiet"})
+    assert tagged["member"]["tags"] == [{"key": "interaction.quiet"}]
+    untagged = await do(actor, "untagMember", {"memberId": ref(member), "key": "interaction.quiet"})
+    assert untagged["member"]["tags"] == []
+    unset = await do(actor, "untagMember", {"memberId": ref(member), "key": "interaction.quiet"})
+    assert unset["__typename"] == "TagNotSet"
+    consent = {"memberId": ref(member), "purpose": "PROMOTION", "channel": "SMS", "how": "call", "state": "WITHDRAWN"}
+    recorded = await do(actor, "recordConsent", consent)
+    assert recorded["member"]["consents"] == [{"purpose": "PROMOTION", "channel": "SMS", "state": "WITHDRAWN"}]
+    grant = await do(actor, "recordConsent", consent | {"state": "GRANTED"})
+    assert [error["field"] for error in grant["errors"]] == ["text"]
+    note = {"memberId": ref(member), "kind": "VISIT", "channel": "STORE", "note": "Asked about cereal."}
+    logged = await do(actor, "logInteraction", note)
+    assert logged["interaction"] == {"note": "Asked about cereal.", "staff": {"id": f"Staff:{actor.staff_id}"}}
+
+
+async def test_a_consultants_morning(db: str) -> None:
+    actor, member = await make.make_actor(scope=RowScope.OWN), await make.make_member()
+    await make.make_task(member, reason={"en": "She has not come for six weeks.", "zh-Hans": "她六周没有来了。"})
+    taken = await do(actor, "takeNextCallback", key="first")
+    task = taken["task"]
+    assert (task["why"], task["isMine"]) == ("She has not come for six weeks.", True)
+    assert task["member"] == {"id": ref(member), "name": "Emma Johnson"}
+    assert await do(actor, "takeNextCallback", key="first") == taken
+    lease = {"taskId": task["id"], "fence": taken["fence"]}
+    renewed = await do(actor, "renewCallback", lease)
+    assert renewed["leaseUntil"] >= taken["leaseUntil"]
+    later = (make.NOON + timedelta(days=4)).isoformat()
+    outcome = lease | {"disposition": "CALL_LATER", "note": "After the vaccine.", "callLaterAt": later}
+    logged = await do(actor, "logCallbackOutcome", outcome, "log")
+    assert (logged["nextStep"], logged["task"]["state"], logged["promise"]["kind"]) == ("PROMISE", "DONE", "PROMISE")
+    assert await do(actor, "logCallbackOutcome", outcome, "log") == logged
+    assert await Interaction.all().count() == 1
+    closed = await do(actor, "logCallbackOutcome", outcome)
+    assert (closed["__typename"], closed["state"]) == ("TaskClosed", "DONE")
+    undone = await do(actor, "undoCallbackOutcome", logged["outcomeId"])
+    assert undone["task"] == {"state": "LEASED", "isMine": True, "fence": taken["fence"]}
+    assert await Interaction.all().count() == 0
+    released = await do(actor, "releaseCallback", lease | {"reason": "Lunch"})
+    assert released["task"] == {"state": "OPEN", "releaseReason": "Lunch", "isMine": False}
+    nothing = await do(
+        await make.make_actor(scope=RowScope.STORE, store_id=(await make.make_store()).id), "takeNextCallback"
+    )
+    assert nothing["__typename"] == "CallbackLeased"
+
+
+async def test_a_lapsed_lease_says_who_has_it_now(db: str) -> None:
+    slow, quick = await make.make_actor(name="Slow"), await make.make_actor(name="Quick")
+    task = await make.make_task(await make.make_member())
+    taken = await do(slow, "takeNextCallback")
+    held = await do(quick, "openCallback", ref(task))
+    assert (held["__typename"], held["holderName"]) == ("LeaseHeld", "Slow")
+    await CallbackTask.filter(id=task.id).update(lease_until=real_now())
+    again = await do(quick, "openCallback", ref(task))
+    lost = await do(
+        slow, "logCallbackOutcome", {"taskId": ref(task), "fence": taken["fence"], "disposition": "REACHED"}
+    )
+    assert (lost["__typename"], lost["holderName"]) == ("LeaseLost", "Quick")
+    assert again["fence"] == taken["fence"] + 1
+
+
+async def test_a_key_used_for_something_else_is_a_conflict(db: str) -> None:
+    actor, member = await make.make_actor(), await make.make_member()
+    note = {"memberId": ref(member), "kind": "NOTE", "channel": "CALL", "note": "One."}
+    await do(actor, "logInteraction", note, "k")
+    other = await do(actor, "logInteraction", note | {"note": "Two."}, "k")
+    assert other["__typename"] == "IdempotencyConflict"
+    elsewhere = await do(actor, "takeNextCallback", key="k")
+    assert elsewhere["__typename"] == "IdempotencyConflict"
+    answers = await asyncio.gather(*(do(actor, "logInteraction", note, "race") for _ in range(10)))
+    assert {answer["__typename"] for answer in answers} <= {"InteractionLogged", "InProgress"}
+    assert await Interaction.all().count() == 2
+    empty = await do(actor, "takeNextCallback", key=" \n")
+    assert empty["errors"][0]["field"] == "idempotencyKey"
+
+
+NEEDS = {
+    "registerMember": Permission.WRITE_MEMBERS, "updateMember": Permission.WRITE_MEMBERS,
+    "tagMember": Permission.WRITE_TAGS, "untagMember": Permission.WRITE_TAGS,
+    "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
+    "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
+    "logInteraction": Permission.WRITE_INTERACTIONS, "takeNextCallback": Permission.WORK_CALLBACKS,
+    "openCallback": Permission.WORK_CALLBACKS, "renewCallback": Permission.WORK_CALLBACKS,
+    "releaseCallback": Permission.WORK_CALLBACKS, "logCallbackOutcome": Permission.WORK_CALLBACKS,
+    "undoCallbackOutcome": Permission.WORK_CALLBACKS,
+}  # fmt: skip
+
+
+def sample(name: str, member: str, baby: str, task: str) -> Any:
+    """An input that is right but for who sends it."""
+    return {
+        "registerMember": {"phone": "2125550177"},
+        "updateMember": {"memberId": member, "version": 1, "name": "Eve"},
+        "tagMember": {"memberId": member, "key": "attribute.vip"},
+        "untagMember": {"memberId": member, "key": "attribute.vip"},
+        "recordConsent": {
+            "memberId": member, "purpose": "CARE", "channel": "SMS", "state": "WITHDRAWN", "how": "call",
+        },
+        "addBaby": {"memberId": member, "dueOn": "2018-01-20"},
+        "reportDueDate": {"babyId": baby, "dueOn": "2018-01-20"},
+        "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},
+        "logInteraction": {"memberId": member, "kind": "NOTE", "channel": "CALL", "note": "Hello."},
+        "takeNextCallback": None,
+        "openCallback": task,
+        "renewCallback": {"taskId": task, "fence": 0},
+        "releaseCallback": {"taskId": task, "fence": 0, "reason": "Lunch"},
+        "logCallbackOutcome": {"taskId": task, "fence": 0, "disposition": "REACHED"},
+        "undoCallbackOutcome": encode_id("CallbackOutcome", make.any_id()),
+    }[name]  # fmt: skip
+
+
+async def actor_of(role: Role) -> Actor:
+    if role is Role.MEMBER:
+        return make.member_actor(await make.make_member())
+    return make.frontend_actor() if role is Role.FRONTEND else await make.make_actor(role)
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_each_role_may_do_exactly_what_its_permissions_say(db: str, role: Role) -> None:
+    actor, member = await actor_of(role), await make.make_member()
+    baby, task = await make.make_baby(member), await make.make_task(member)
+    for name, permission in NEEDS.items():
+        body = await send(actor, name, sample(name, ref(member), ref(baby), ref(task)))
+        codes = [error["extensions"]["code"] for error in body.get("errors", ())]
+        if permission not in PERMISSIONS[role]:
+            assert codes == ["FORBIDDEN"], (name, body)
+        else:
+            assert "errors" not in body or permission not in [e["extensions"].get("permission") for e in body["errors"]]
+    if not PERMISSIONS[role] & set(NEEDS.values()):
+        assert (await Member.get(id=member.id)).version == 1
+        assert await Interaction.all().count() == 0
+
+
+async def test_nobody_does_nothing(db: str) -> None:
+    for name in NEEDS:
+        body = await send(
+            None, name, sample(name, *(encode_id(of, make.any_id()) for of in ("Member", "Baby", "CallbackTask")))
+        )
+        assert [error["extensions"]["code"] for error in body["errors"]] == ["UNAUTHENTICATED"]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NEEDS if name not in ("registerMember", "takeNextCallback", "undoCallbackOutcome")]
+)
+async def test_out_of_scope_and_unknown_answer_alike(db: str, name: str) -> None:
+    near, far = await make.make_store(), await make.make_store()
+    actor = await make.make_actor(scope=RowScope.STORE, store_id=near.id)
+    member = await make.make_member(store_id=far.id)
+    baby, task = await make.make_baby(member), await make.make_task(member)
+    theirs = await do(actor, name, sample(name, ref(member), ref(baby), ref(task)))
+    unknown = (encode_id(of, make.any_id()) for of in ("Member", "Baby", "CallbackTask"))
+    assert theirs == await do(actor, name, sample(name, *unknown))
+    assert theirs["__typename"] in ("MemberNotFound", "BabyNotFound", "TaskNotFound")
