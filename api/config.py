@@ -1,6 +1,8 @@
 """What the web process is told. `nestling.wiring` fills it from the settings; nothing below reads the environment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from channels.registry import ChannelsConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +23,4 @@ class ApiConfig:
     is_production: bool = False
     introspection: bool | None = None  # None: everybody in development, roles with INTROSPECT in production
     service_reads_per_minute: int = 600  # a service token's, counted in each web process
+    channels: ChannelsConfig = field(default_factory=ChannelsConfig)  # whose callbacks /hooks takes

@@ -7,6 +7,7 @@ from channels.email_smtp import EmailSmtpConfig
 from channels.registry import ChannelsConfig
 from channels.sms_http import SmsHttpConfig
 from nestling.settings import Settings
+from workers.config import WorkerConfig
 
 
 def api_config(settings: Settings) -> ApiConfig:
@@ -27,6 +28,7 @@ def api_config(settings: Settings) -> ApiConfig:
         is_production=settings.is_production,
         introspection=settings.INTROSPECTION,
         service_reads_per_minute=settings.SERVICE_READS_PER_MINUTE,
+        channels=channels_config(settings),
     )
 
 
@@ -37,6 +39,7 @@ def channels_config(settings: Settings) -> ChannelsConfig:
         webhook_secret=settings.SMS_WEBHOOK_SECRET.get_secret_value(),
         sender=settings.SMS_SENDER,
         timeout=timedelta(seconds=settings.SMS_TIMEOUT),
+        connections=settings.WORKER_CONCURRENCY,
         is_test=settings.SMS_TEST_PROVIDER,
     )
     email = EmailSmtpConfig(
@@ -50,3 +53,18 @@ def channels_config(settings: Settings) -> ChannelsConfig:
         is_test=settings.SMTP_TEST_PROVIDER,
     )
     return ChannelsConfig(sms=sms if settings.SMS_URL else None, email=email if settings.SMTP_HOST else None)
+
+
+def worker_config(settings: Settings) -> WorkerConfig:
+    return WorkerConfig(
+        database_url=settings.DATABASE_URL,
+        redis_url=settings.REDIS_URL,
+        secret_key=settings.SECRET_KEY.get_secret_value(),
+        address_hash_key=settings.ADDRESS_HASH_KEY.get_secret_value(),
+        public_url=settings.public_url,
+        brand_name=settings.BRAND_NAME,
+        time_zone=settings.TIME_ZONE,
+        pool_size=settings.DATABASE_POOL_SIZE,
+        concurrency=settings.WORKER_CONCURRENCY,
+        channels=channels_config(settings),
+    )

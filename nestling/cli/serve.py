@@ -44,3 +44,17 @@ def serve() -> None:
             server_header=False,
             timeout_graceful_shutdown=10,
         )
+
+
+def worker() -> None:
+    """Deliver messages and run the daily jobs, until SIGTERM."""
+    import logging
+
+    from nestling.wiring import worker_config
+    from workers.process import run_worker
+
+    with _opened() as opened:
+        logging.basicConfig(level=opened.LOG_LEVEL.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs
+        logging.getLogger("arq").setLevel(logging.WARNING)
+        run_worker(worker_config(opened))

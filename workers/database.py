@@ -1,0 +1,37 @@
+"""What a worker does when the database is away: wait and try again; its rows say where it was."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+from tortoise.exceptions import DBConnectionError, OperationalError, TransactionManagementError
+
+log = logging.getLogger("nestling.worker")
+
+T = TypeVar("T")
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    DBConnectionError,
+    OperationalError,
+    TransactionManagementError,
+)
+"""Failures of the database or of the way to it. Every step is a transaction that can run again."""
+
+PAUSE_SECONDS = 1.0
+
+
+async def step(name: str, work: Callable[[], Awaitable[T]], otherwise: T) -> T:
+    """Do one step; when the database fails it, say so (its class, never its data), pause and answer `otherwise`."""
+    try:
+        return await work()
+    except AWAY as failure:
+        cause = failure.__cause__ or failure
+        log.warning("%s failed: %s %s", name, type(cause).__name__, getattr(cause, "sqlstate", "") or "")
+        await asyncio.sleep(PAUSE_SECONDS)
+        return otherwise
