@@ -13,6 +13,7 @@ from api.schema.care.callbacks_mutations import CallbackMutations
 from api.schema.care.interactions_mutations import InteractionMutations
 from api.schema.commerce.catalogue_queries import CatalogueQueries
 from api.schema.gateway.message_queries import MessageQueries
+from api.schema.gateway.messages_mutations import MessageMutations
 from api.schema.people.babies_mutations import BabyMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
@@ -21,7 +22,13 @@ from api.schema.scalars import SCALARS
 
 # One class of root fields a noun. Order is the order of schema.graphql.
 QUERIES: tuple[type, ...] = (MemberQueries, CallbackQueries, MessageQueries, CatalogueQueries, PlatformQueries)
-MUTATIONS: tuple[type, ...] = (MemberMutations, BabyMutations, InteractionMutations, CallbackMutations)
+MUTATIONS: tuple[type, ...] = (
+    MemberMutations,
+    BabyMutations,
+    InteractionMutations,
+    MessageMutations,
+    CallbackMutations,
+)
 SUBSCRIPTIONS: tuple[type, ...] = ()
 
 

@@ -14,6 +14,7 @@ from api.projection.reading import close_reads, open_reads
 from domain.care.callbacks import CallbackTask
 from domain.care.interactions import Interaction
 from domain.commerce.staff import RowScope
+from domain.outreach.templates import seed
 from domain.people.members import Member
 from domain.people.tags import Tag, TagFamily
 from domain.platform.actors import Actor
@@ -45,6 +46,7 @@ FIELDS = {
     "reportDueDate": "... on DueDateReported { baby { dueOn dueSource } } ... on StrongerSource { field source }",
     "reportBirth": "... on BirthReported { baby { bornOn bornSource sex } } ... on StrongerSource { field source }",
     "logInteraction": "... on InteractionLogged { interaction { note staff { id } } member { id } }",
+    "sendMessage": "... on MessagePlanned { plannedMessage { id state } member { id } state reason nextPossibleAt }",
     "takeNextCallback": "... on CallbackLeased { task { id why isMine member { id name } } fence leaseUntil } "
     "... on NothingToCall { nextDueAt }",
     "openCallback": "... on CallbackLeased { task { id } fence } ... on LeaseHeld { holderName until } "
@@ -194,6 +196,28 @@ async def test_a_consultants_morning(db: str) -> None:
     assert nothing["__typename"] == "CallbackLeased"
 
 
+async def test_a_message_is_decided_at_once_and_the_answer_says_why(db: str) -> None:
+    await seed()
+    actor, member = await make.make_actor(), await make.make_member(phone="+12125550142")
+    given = {"memberId": ref(member), "channel": "SMS", "purpose": "SERVICE", "text": "Your order is here."}
+    refused = await do(actor, "sendMessage", given)
+    assert (refused["state"], refused["reason"], refused["plannedMessage"]["state"]) == (
+        "SUPPRESSED", "NO_CONSENT", "SUPPRESSED",
+    )  # fmt: skip
+    consent = {
+        "purpose": "SERVICE",
+        "channel": "SMS",
+        "state": "GRANTED",
+        "textVersion": "s-1",
+        "text": "We may write.",
+    }
+    await do(actor, "recordConsent", consent | {"memberId": ref(member), "how": "call"})
+    planned = await do(actor, "sendMessage", given, "write")
+    assert (planned["state"], planned["reason"]) == ("PLANNED", "OK")
+    assert await do(actor, "sendMessage", given, "write") == planned
+    assert (await do(actor, "sendMessage", given | {"text": ""}))["errors"][0]["field"] == "text"
+
+
 async def test_a_lapsed_lease_says_who_has_it_now(db: str) -> None:
     slow, quick = await make.make_actor(name="Slow"), await make.make_actor(name="Quick")
     task = await make.make_task(await make.make_member())
@@ -229,7 +253,8 @@ NEEDS = {
     "tagMember": Permission.WRITE_TAGS, "untagMember": Permission.WRITE_TAGS,
     "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
-    "logInteraction": Permission.WRITE_INTERACTIONS, "takeNextCallback": Permission.WORK_CALLBACKS,
+    "logInteraction": Permission.WRITE_INTERACTIONS,
+    "sendMessage": Permission.SEND_MESSAGES, "takeNextCallback": Permission.WORK_CALLBACKS,
     "openCallback": Permission.WORK_CALLBACKS, "renewCallback": Permission.WORK_CALLBACKS,
     "releaseCallback": Permission.WORK_CALLBACKS, "logCallbackOutcome": Permission.WORK_CALLBACKS,
     "undoCallbackOutcome": Permission.WORK_CALLBACKS,
@@ -250,6 +275,7 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "reportDueDate": {"babyId": baby, "dueOn": "2018-01-20"},
         "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},
         "logInteraction": {"memberId": member, "kind": "NOTE", "channel": "CALL", "note": "Hello."},
+        "sendMessage": {"memberId": member, "channel": "SMS", "purpose": "SERVICE", "text": "Hello."},
         "takeNextCallback": None,
         "openCallback": task,
         "renewCallback": {"taskId": task, "fence": 0},

@@ -1,0 +1,94 @@
+"""Writing to one member now."""
+
+# mypy: disable-error-code="untyped-decorator, no-any-return"
+# strawberry.mutation answers Any, and so does what is shared by mutations: the unions are checked against the schema.
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from api.context import Info
+from api.ids import decode_id
+from api.projection import project
+from api.schema.failures import IdempotencyConflict, InProgress, MemberNotFound, ValidationError
+from api.schema.mutations import IdempotencyKey, granted
+from domain.gateway import direct_messages
+from domain.gateway.messages import MessageState
+from domain.platform.sources import Channel, Purpose
+
+if TYPE_CHECKING:
+    from api.schema.gateway.messages import Message
+    from api.schema.people.members import Member
+
+MOST_PARAMS = 20
+
+
+@strawberry.type(description="The message is decided and stored: on its way, held until later, or suppressed, and why.")
+class MessagePlanned:
+    planned_message: Annotated["Message", strawberry.lazy("api.schema.gateway.messages")] | None = strawberry.field(
+        description="With its decision; its state goes on changing."
+    )
+    member: Annotated["Member", strawberry.lazy("api.schema.people.members")] | None = strawberry.field(
+        description="To whom."
+    )
+    state: MessageState = strawberry.field(description="PLANNED leaves at once, HELD later, SUPPRESSED never.")
+    reason: str = strawberry.field(description="OK, or the primary reason why it is held or suppressed.")
+    next_possible_at: datetime | None = strawberry.field(description="When a held one may leave (business clock).")
+
+
+SendMessageResult = Annotated[
+    MessagePlanned | MemberNotFound | ValidationError | IdempotencyConflict | InProgress,
+    strawberry.union("SendMessageResult"),
+]
+
+
+@strawberry.input(description="A value that a template asks for.")
+class TemplateParamInput:
+    name: str = strawberry.field(description="As the template names it.")
+    value: str = strawberry.field(description="Text.")
+
+
+@strawberry.input(description="A message: an approved template with its values, or words of one's own.")
+class SendMessageInput:
+    member_id: strawberry.ID = strawberry.field(description="To whom.")
+    channel: Channel = strawberry.field(description="SMS or EMAIL.")
+    purpose: Purpose = strawberry.field(description="What for; PROMOTION needs a template.")
+    template_key: str | None = strawberry.field(default=None, description="An approved template; or else a text.")
+    params: list[TemplateParamInput] = strawberry.field(
+        default_factory=list, description=f"The template's values: at most {MOST_PARAMS}."
+    )
+    text: str | None = strawberry.field(default=None, description="Words of one's own: at most 600 characters.")
+    baby_id: strawberry.ID | None = strawberry.field(default=None, description="About which of her children.")
+
+
+@strawberry.type
+class MessageMutations:
+    @strawberry.mutation(
+        description="Write to one member. Law, consent, quiet hours and the frequency cap decide; being held or "
+        "suppressed is an answer that comes back with the message."
+    )
+    async def send_message(
+        self, info: Info, input: SendMessageInput, idempotency_key: IdempotencyKey
+    ) -> SendMessageResult:
+        actor, member = info.context.actor, decode_id("Member", input.member_id)
+        baby = decode_id("Baby", input.baby_id) if input.baby_id is not None else None
+        params = {param.name: param.value for param in input.params[:MOST_PARAMS]}
+        return await granted(
+            info, idempotency_key, input, (direct_messages.MessagePlanned,),
+            lambda: direct_messages.send_to_member(
+                actor, member, input.channel, input.purpose,
+                template_key=input.template_key, params=params, text=input.text, baby_id=baby,
+            ),
+            lambda planned: _planned(info, planned),
+        )  # fmt: skip
+
+
+def _planned(info: Info, planned: direct_messages.MessagePlanned) -> MessagePlanned:
+    return MessagePlanned(
+        planned_message=project(info, "Message", planned.message_id),
+        member=project(info, "Member", planned.member_id),
+        state=planned.state,
+        reason=planned.reason.value,
+        next_possible_at=planned.next_possible_at,
+    )
