@@ -30,6 +30,8 @@ MODEL_MODULES = [
     "domain.insight.models",
     "domain.insight.scores",
     "domain.platform.accounts",
+    "domain.platform.sessions",
+    "domain.platform.tokens",
     "domain.platform.audit",
     "domain.platform.idempotency",
     "domain.platform.imports",

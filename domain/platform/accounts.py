@@ -1,19 +1,30 @@
-"""Accounts, sessions and API tokens. Secrets are kept as hashes only."""
+"""Accounts: who may sign in, as what. Passwords are kept as argon2id hashes only."""
 
+import asyncio
+import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
 from tortoise import fields
-from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
+from tortoise.transactions import in_transaction
 
+from domain.database import connection
+from domain.platform.changes import CREDENTIALS, announce
 from domain.platform.constraints import one_of
+from domain.platform.failures import ValidationError
 from domain.platform.ids import new_id
 from domain.platform.roles import Role
 
 if TYPE_CHECKING:
     from domain.commerce.staff import Staff
-    from domain.people.members import Member
+
+SHORTEST_PASSWORD = 10  # characters
+HASHER = PasswordHasher()  # argon2id with the library's current parameters (RFC 9106, low memory)
+NOBODYS_HASH = HASHER.hash(secrets.token_urlsafe(16))  # checked for unknown logins, so that they take as long
 
 
 class Account(Model):
@@ -35,48 +46,74 @@ class Account(Model):
         constraints = [one_of("accounts", "role", Role)]
 
 
-class Session(Model):
-    id = fields.UUIDField(primary_key=True, default=new_id)
-    token_hash = fields.CharField(max_length=64, unique=True)  # SHA-256 of the cookie's value
-    account: fields.ForeignKeyRelation["Account"] = fields.ForeignKeyField(
-        "nestling.Account", related_name="sessions", on_delete=fields.CASCADE
+@dataclass(frozen=True, slots=True)
+class AccountNotFound:
+    """No account with this login."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginTaken:
+    """Another account has this login."""
+
+
+async def create_account(
+    login: str,
+    password: str,
+    role: Role,
+    *,
+    staff_id: UUID | None = None,
+    language: str = "en",
+    is_demo: bool = False,
+) -> Account | LoginTaken | ValidationError:
+    """Make an account. `login` is kept in lower case; members and services have tokens, not accounts."""
+    name = login.strip().lower()
+    if not name:
+        return ValidationError.of("login", "A login is needed.")
+    if role in (Role.MEMBER, Role.FRONTEND):
+        return ValidationError.of("role", "Members and services sign in by token.")
+    if len(password) < SHORTEST_PASSWORD:
+        return ValidationError.of("password", f"At least {SHORTEST_PASSWORD} characters.")
+    hashed = await asyncio.to_thread(HASHER.hash, password)
+    key = new_id()
+    made = await connection().execute_query_dict(
+        "INSERT INTO accounts (id, login, password_hash, role, staff_id, language, is_active, is_demo, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, now()) ON CONFLICT (login) DO NOTHING RETURNING id",
+        [key, name, hashed, role.value, staff_id, language, is_demo],
     )
-    account_id: UUID
-    created_at = fields.DatetimeField(auto_now_add=True)  # real clock
-    expires_at = fields.DatetimeField()  # real clock
-    ended_at = fields.DatetimeField(null=True)  # real clock
-
-    class Meta:
-        table = "sessions"
+    return await Account.get(id=key) if made else LoginTaken()
 
 
-class ApiToken(Model):
-    id = fields.UUIDField(primary_key=True, default=new_id)
-    prefix = fields.CharField(max_length=16)  # shown in lists, so that a person can tell tokens apart
-    token_hash = fields.CharField(max_length=64, unique=True)  # SHA-256 of the whole token
-    name = fields.CharField(max_length=100)
-    role = fields.CharEnumField(Role, max_length=16)
-    account: fields.ForeignKeyNullableRelation["Account"] = fields.ForeignKeyField(
-        "nestling.Account", related_name="tokens", null=True, on_delete=fields.CASCADE
-    )
-    account_id: UUID | None  # a person's token
-    member: fields.ForeignKeyNullableRelation["Member"] = fields.ForeignKeyField(
-        "nestling.Member", related_name="access_tokens", null=True, on_delete=fields.CASCADE
-    )
-    member_id: UUID | None  # a member's token
-    opened_by = fields.UUIDField(null=True)  # the service token that opened a member's
-    is_demo = fields.BooleanField(default=False)
-    created_at = fields.DatetimeField(auto_now_add=True)  # real clock
-    expires_at = fields.DatetimeField(null=True)  # real clock
-    revoked_at = fields.DatetimeField(null=True)  # real clock
-    last_used_at = fields.DatetimeField(null=True)  # real clock, to the minute
+async def set_password(login: str, password: str) -> Account | AccountNotFound | ValidationError:
+    """Change a password; every session of the account ends."""
+    if len(password) < SHORTEST_PASSWORD:
+        return ValidationError.of("password", f"At least {SHORTEST_PASSWORD} characters.")
+    hashed = await asyncio.to_thread(HASHER.hash, password)
+    return await _change(login, "password_hash = $2", [hashed])
 
-    class Meta:
-        table = "api_tokens"
-        constraints = [
-            one_of("api_tokens", "role", Role),
-            CheckConstraint(
-                name="api_tokens_belong_to_their_role",
-                check="(role = 'MEMBER') = (member_id IS NOT NULL) AND (role IN ('MEMBER', 'FRONTEND')) = (account_id IS NULL)",
-            ),
-        ]
+
+async def set_active(login: str, *, is_active: bool) -> Account | AccountNotFound:
+    """Let an account in or shut it out, with all its sessions and tokens."""
+    return await _change(login, "is_active = $2", [is_active])
+
+
+async def _change(login: str, assignment: str, values: list[object]) -> Account | AccountNotFound:
+    async with in_transaction():
+        rows = await connection().execute_query_dict(
+            f"UPDATE accounts SET {assignment} WHERE login = $1 RETURNING id", [login.strip().lower(), *values]
+        )
+        if not rows:
+            return AccountNotFound()
+        key = rows[0]["id"]
+        await connection().execute_query(
+            "UPDATE sessions SET ended_at = now() WHERE account_id = $1 AND ended_at IS NULL", [key]
+        )
+        await announce(CREDENTIALS, key)
+    return await Account.get(id=key)
+
+
+def fits(password: str, hashed: str) -> bool:
+    """Whether the password made this hash. Takes tens of milliseconds: run it in a thread."""
+    try:
+        return HASHER.verify(hashed, password)
+    except (VerificationError, InvalidHashError):
+        return False
