@@ -9,6 +9,7 @@ from domain.care.callbacks import CallbackKind, CallbackTask
 from domain.commerce.staff import RowScope, Staff
 from domain.commerce.stores import Distributor, Store
 from domain.people.babies import Baby
+from domain.people.consents import Consent, ConsentState
 from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
 from domain.people.members import Member
@@ -16,7 +17,7 @@ from domain.platform.accounts import Account
 from domain.platform.actors import Actor, actor_for
 from domain.platform.ids import new_id
 from domain.platform.roles import Role
-from domain.platform.sources import Purpose, Source
+from domain.platform.sources import Channel, Purpose, Source
 
 NOON = datetime(2017, 12, 15, 12, 0, tzinfo=UTC)  # a Friday of the demo's data; set the business clock to it
 
@@ -110,3 +111,30 @@ async def make_task(member: Member, **fields: Any) -> CallbackTask:
 def any_id() -> UUID:
     """An id that belongs to nobody."""
     return new_id()
+
+
+async def make_consent(member: Member, purpose: Purpose, channel: Channel, **fields: Any) -> Consent:
+    return await Consent.create(
+        member_id=member.id,
+        purpose=purpose,
+        channel=channel,
+        **{
+            "state": ConsentState.GRANTED,
+            "given_at": NOON - timedelta(days=30),
+            "source": Source.MEMBER,
+            "how": "store_form",
+            "text_version": "1",
+            "text_hash": "-",
+            **fields,
+        },
+    )
+
+
+async def make_reachable(member: Member, *, phone: str = "+12025550123", email: str = "emma@example.com") -> Member:
+    """She has both addresses and allows every purpose on SMS, e-mail and calls."""
+    await make_identity(member, IdentityKind.PHONE, phone)
+    await make_identity(member, IdentityKind.EMAIL, email)
+    for purpose in Purpose:
+        for channel in (Channel.SMS, Channel.EMAIL, Channel.CALL):
+            await make_consent(member, purpose, channel)
+    return member

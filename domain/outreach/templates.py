@@ -53,6 +53,7 @@ class CareItem:
     template_key: str
     within_days: int
     is_by_corrected_age: bool
+    channels: tuple[Channel, ...]  # as she allows, the first first
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,10 @@ def catalogue() -> Catalogue:
         texts += _texts(document, layout)
         if item := document.get("care"):
             is_corrected = {"corrected": True, "chronological": False}[item["age"]]
-            care.append(CareItem(Stage(item["stage"]), document["key"], int(item["within_days"]), is_corrected))
+            channels = tuple(Channel(name) for name in item["channels"])
+            care.append(
+                CareItem(Stage(item["stage"]), document["key"], int(item["within_days"]), is_corrected, channels)
+            )
     order = list(Stage)
     return Catalogue(tuple(texts), params, tuple(sorted(care, key=lambda item: order.index(item.stage))))
 

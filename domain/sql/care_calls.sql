@@ -1,0 +1,158 @@
+-- Who is worth a call today: the best call of each member, best first, no more for one owner than she can make.
+-- $1 care run uuid, $2 business date, $3 business moment, $4 how many, $5 how many an owner,
+-- $6 churn from this probability on, $7 worth of a unit of spend a month when she stays, $8 worth of a first return,
+-- $9 worth of a timely refill, $10 worth of a stage switch, $11 not called again within (interval),
+-- $12 term weeks, $13 full-term weeks, $14 corrected until (months)
+WITH free AS (
+    SELECT m.id, m.household_id, m.owner_id, m.store_id, m.joined_on
+    FROM members m
+    WHERE m.status = 'ACTIVE'
+        AND EXISTS (SELECT FROM identities i WHERE i.member_id = m.id AND i.kind = 'PHONE')
+        AND NOT EXISTS (SELECT FROM callback_tasks t WHERE t.member_id = m.id AND t.state IN ('OPEN', 'LEASED'))
+        AND NOT EXISTS (
+            SELECT FROM messages x
+            WHERE x.member_id = m.id
+                AND (x.care_run_id = $1 OR (x.channel = 'CALL' AND x.created_at > $3::timestamptz - $11::interval))
+        )
+),
+allowed AS (
+    SELECT member_id, purpose
+    FROM (
+        SELECT DISTINCT ON (c.member_id, c.purpose) c.member_id, c.purpose, c.state
+        FROM consents c
+        WHERE c.channel = 'CALL'
+        ORDER BY c.member_id, c.purpose, c.given_at DESC, c.id DESC
+    ) latest
+    WHERE state = 'GRANTED'
+),
+spent AS (
+    SELECT o.member_id, sum(o.total) AS total, count(*) AS orders, max(o.ordered_at) AS last_at
+    FROM orders o
+    WHERE o.ordered_at >= $3::timestamptz - interval '90 days' AND o.ordered_at < $3 AND o.member_id IS NOT NULL
+    GROUP BY o.member_id
+),
+win_back AS (
+    SELECT f.id AS member_id, NULL::uuid AS baby_id, 'WIN_BACK' AS kind, 'PROMOTION' AS purpose,
+        s.probability * spent.total / 3 * $7::float8 AS value,
+        jsonb_build_object(
+            'key', $2::date, 'probability', round(s.probability::numeric, 2), 'score_reasons', s.reasons,
+            'days_since', $2::date - spent.last_at::date, 'orders_90_days', spent.orders
+        ) AS facts
+    FROM free f
+    JOIN scores s ON s.member_id = f.id AND s.model_name = 'churn' AND s.probability >= $6
+    JOIN spent ON spent.member_id = f.id
+),
+first_return AS (
+    SELECT f.id, NULL::uuid, 'NEW_CUSTOMER_RETURN', 'CARE', $8::float8,
+        jsonb_build_object(
+            'key', 'first', 'days_since', $2::date - bought.first_at::date, 'quantity', bought.quantity,
+            'category', bought.category
+        )
+    FROM free f
+    CROSS JOIN LATERAL (
+        SELECT min(o.ordered_at) AS first_at, count(DISTINCT o.id) AS orders,
+            (array_agg(p.category ORDER BY l.amount DESC, l.id))[1] AS category,
+            (array_agg(l.quantity ORDER BY l.amount DESC, l.id))[1] AS quantity
+        FROM orders o JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
+        WHERE o.member_id = f.id AND o.ordered_at < $3
+    ) bought
+    WHERE f.joined_on >= $2::date - 30 AND bought.orders = 1
+        AND bought.first_at::date BETWEEN $2::date - 14 AND $2::date - 5
+),
+refills AS (
+    SELECT o.member_id, p.category, o.ordered_at::date AS day,
+        min(array_position(ARRAY['FOLLOW_ON', 'GROWING_UP', 'BOTTLE_TEAT', 'COMPLEMENTARY', 'NONE'], p.formula_class::text))
+            AS strictness,
+        o.ordered_at::date - lag(o.ordered_at::date) OVER (PARTITION BY o.member_id, p.category ORDER BY o.ordered_at::date)
+            AS gap
+    FROM products p JOIN order_lines l ON l.product_id = p.id JOIN orders o ON o.id = l.order_id
+    WHERE p.baby_class IN ('DIAPER', 'BABY_FOOD', 'FORMULA')
+        AND p.formula_class NOT IN ('INFANT_FORMULA', 'UNKNOWN', 'SPECIAL_MEDICAL')  -- never promoted, to nobody
+        AND o.ordered_at >= $3::timestamptz - interval '180 days' AND o.ordered_at < $3 AND o.member_id IS NOT NULL
+    GROUP BY o.member_id, p.category, o.ordered_at::date
+),
+can_finish AS (
+    SELECT DISTINCT ON (f.id) f.id, NULL::uuid, 'CAN_FINISH', 'PROMOTION', $9::float8,
+        jsonb_build_object(
+            'key', r.category || ':' || r.last_day, 'category', r.category, 'usual_gap', round(r.gap::numeric),
+            'days_since', $2::date - r.last_day,
+            'formula_class', (ARRAY['FOLLOW_ON', 'GROWING_UP', 'BOTTLE_TEAT', 'COMPLEMENTARY', 'NONE'])[r.strictness]
+        )
+    FROM free f
+    JOIN (
+        SELECT member_id, category, max(day) AS last_day, min(strictness) AS strictness,
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY gap) AS gap
+        FROM refills
+        GROUP BY member_id, category
+        HAVING count(*) >= 3
+    ) r ON r.member_id = f.id AND r.gap BETWEEN 5 AND 60
+    WHERE r.last_day + round(r.gap)::int BETWEEN $2::date - 3 AND $2::date + 3
+    ORDER BY f.id, r.last_day + round(r.gap)::int, r.category
+),
+counted AS (
+    SELECT y.*,
+        CASE
+            WHEN y.gestation_weeks < $12::int AND $2::date < y.born_on + make_interval(months => $14::int)
+            THEN y.born_on + ($13::int - y.gestation_weeks) * 7
+            ELSE y.born_on
+        END AS counted_from
+    FROM babies y
+    WHERE y.born_on BETWEEN $2::date - 550 AND $2::date AND y.stopped_at IS NULL AND y.born_source <> 'INFERRED'
+        AND y.feeding IN ('MIXED', 'FORMULA')
+),
+stage_switch AS (
+    SELECT DISTINCT ON (f.id) f.id, y.id, 'STAGE_SWITCH', 'CARE', $10::float8,
+        jsonb_build_object(
+            'key', y.id || ':' || switch.stage, 'nickname', coalesce(y.nickname, ''), 'stage', switch.stage,
+            'months', switch.months, 'on', (y.counted_from + make_interval(months => switch.months))::date
+        )
+    FROM free f
+    JOIN counted y ON y.household_id = f.household_id
+    CROSS JOIN (VALUES (2, 6), (3, 12)) AS switch(stage, months)
+    WHERE (y.counted_from + make_interval(months => switch.months))::date BETWEEN $2::date - 3 AND $2::date + 7
+    ORDER BY f.id, y.id, switch.stage
+),
+calls AS (
+    SELECT * FROM win_back
+    UNION ALL SELECT * FROM first_return
+    UNION ALL SELECT * FROM can_finish
+    UNION ALL SELECT * FROM stage_switch
+),
+best AS (
+    SELECT DISTINCT ON (c.member_id) c.*
+    FROM calls c JOIN allowed a ON a.member_id = c.member_id AND a.purpose = c.purpose
+    ORDER BY c.member_id, c.value DESC, c.kind
+),
+lists AS (
+    -- what lies on each owner's list already: from this run, and from before
+    SELECT coalesce(m.owner_id, m.store_id) AS keeper,
+        count(*) FILTER (WHERE x.is_new) AS made, count(*) FILTER (WHERE NOT x.is_new) AS waiting
+    FROM (
+        SELECT member_id, true AS is_new FROM messages
+        WHERE care_run_id = $1 AND channel = 'CALL' AND state <> 'SUPPRESSED'
+        UNION ALL
+        SELECT t.member_id, false FROM callback_tasks t LEFT JOIN messages y ON y.id = t.message_id
+        WHERE t.state IN ('OPEN', 'LEASED') AND t.expires_at > $3 AND y.care_run_id IS DISTINCT FROM $1
+    ) x
+    JOIN members m ON m.id = x.member_id
+    GROUP BY 1
+),
+ranked AS (
+    SELECT b.*, coalesce(f.owner_id, f.store_id) AS keeper, row_number() OVER (
+        PARTITION BY coalesce(f.owner_id, f.store_id) ORDER BY b.value DESC, b.member_id
+    ) AS place
+    FROM best b JOIN free f ON f.id = b.member_id
+)
+SELECT r.member_id, r.baby_id, r.kind, r.purpose, r.value, r.facts::text AS facts, m.jurisdiction,
+    coalesce(s.name, '') AS store, coalesce(children.list, '[]')::text AS children
+FROM ranked r
+JOIN members m ON m.id = r.member_id
+LEFT JOIN stores s ON s.id = m.store_id
+LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_array(y.id, y.born_on, y.due_on, y.gestation_weeks, y.stopped_at IS NOT NULL)) AS list
+    FROM babies y WHERE y.household_id = m.household_id
+) children ON true
+LEFT JOIN lists ON lists.keeper IS NOT DISTINCT FROM r.keeper
+WHERE r.place + coalesce(lists.made, 0) <= $5::int AND r.place + coalesce(lists.waiting, 0) <= 2 * $5::int
+ORDER BY r.value DESC, r.member_id
+LIMIT $4
