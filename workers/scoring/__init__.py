@@ -1,0 +1,4 @@
+"""Scores: features as of a cut-off, models trained on earlier cut-offs and judged on the last, reasons in words.
+
+pandas and LightGBM are imported here and nowhere else; the worker and the command line enter through `job`.
+"""
