@@ -22,7 +22,19 @@ async def _profiles(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Re
     return await profiles(url, spec, seconds=chosen.seconds, rounds=chosen.rounds)
 
 
-SUITES: dict[str, Suite] = {"profiles": _profiles}
+async def _deliver(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.deliver import deliver
+
+    return await deliver(url, spec, rounds=chosen.rounds)
+
+
+async def _ingest(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.ingest import ingest
+
+    return await ingest(url, spec, rounds=chosen.rounds)
+
+
+SUITES: dict[str, Suite] = {"profiles": _profiles, "ingest": _ingest, "deliver": _deliver}
 
 
 async def run(url: str, chosen: argparse.Namespace) -> list[Result]:

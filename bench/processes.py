@@ -37,28 +37,37 @@ class Served:
 
 
 @asynccontextmanager
-async def served(app: list[str], environment: dict[str, str]) -> AsyncIterator[Served]:
-    """One uvicorn process with one worker serving the application, given as uvicorn wants it. Ended at the end."""
-    port = free_port()
+async def process(
+    command: list[str], environment: dict[str, str], stdout: int | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process of our own from the root of the checkout, ended at the end."""
+    started = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env={**os.environ, **environment}, stdout=stdout)
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.terminate()
+        await started.wait()
+
+
+@asynccontextmanager
+async def served(app: list[str], environment: dict[str, str], port: int = 0) -> AsyncIterator[Served]:
+    """One uvicorn process with one worker serving the application, given as uvicorn wants it."""
+    port = port or free_port()
     command = [
         sys.executable, "-m", "uvicorn", *app, "--host", "127.0.0.1", "--port", str(port),
         "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
     ]  # fmt: skip
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env={**os.environ, **environment})
-    try:
-        await _answers(port, process)
-        yield Served(f"http://127.0.0.1:{port}", process.pid)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    async with process(command, environment) as started:
+        await _answers(port, started)
+        yield Served(f"http://127.0.0.1:{port}", started.pid)
 
 
-async def _answers(port: int, process: asyncio.subprocess.Process) -> None:
+async def _answers(port: int, server: asyncio.subprocess.Process) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
-        if process.returncode is not None:
-            raise RuntimeError(f"the server ended with {process.returncode} before it answered")
+        if server.returncode is not None:
+            raise RuntimeError(f"the server ended with {server.returncode} before it answered")
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
