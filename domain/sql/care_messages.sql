@@ -16,7 +16,7 @@ WITH batch AS (
 ),
 items AS (
     SELECT * FROM unnest($5::text[], $6::bool[], $7::bool[], $8::date[], $9::date[])
-        AS item(stage, is_born, is_corrected, day_from, day_to)
+        WITH ORDINALITY AS item(stage, is_born, is_corrected, day_from, day_to, place)
 ),
 shelves AS (
     SELECT * FROM unnest($13::text[], $14::float8[], $15::float8[]) AS shelf(category, base_rate, worth)
@@ -68,7 +68,7 @@ LEFT JOIN LATERAL (
             ) DESC, c.carer_role = 'MOTHER' DESC, c.id
             LIMIT 1
         )
-    ORDER BY coalesce(y.born_on, y.due_on) DESC, y.id
+    ORDER BY coalesce(y.born_on, y.due_on) DESC, y.id, i.place  -- the earlier stage's time runs out first
     LIMIT 1
 ) stage ON b.is_free
 LEFT JOIN LATERAL (
