@@ -8,6 +8,7 @@ from functools import partial
 from domain.care.leases import expire_due, reopen_lapsed
 from domain.gateway import hearing, settling, sweeps
 from domain.gateway.delivery import Provider, Providers, Traits
+from domain.platform.idempotency import forget_keys
 from workers.database import step
 from workers.doorbell import DELIVER, RECEIPTS, Doorbell
 
@@ -40,6 +41,7 @@ class Sweeper:
             ("parked receipts", hearing.apply_parked),
             ("call leases", reopen_lapsed),
             ("late calls", expire_due),
+            ("old keys", forget_keys),
         ]
         for name, work in quiet:
             await step(name, work, 0)

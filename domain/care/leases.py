@@ -1,7 +1,6 @@
 """Leases on call-back tasks: who is calling now. One live lease a task; every lease has a fence that only grows.
 
-Tasks go to their owner first, then to her store, then to the pool; inside each by priority. Times of the task run on
-the business clock, leases on the real one.
+Leases run on the real clock, the task's own times on the business clock.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from uuid import UUID
 from tortoise.transactions import in_transaction
 
 from domain.care.callbacks import CallbackState
+from domain.care.redecisions import may_still_call
 from domain.database import connection
 from domain.people.scopes import sees_task
 from domain.platform.actors import Actor
@@ -22,7 +22,6 @@ from domain.platform.parameters import Parameters
 from domain.platform.roles import Permission
 
 LEASE_TTL = timedelta(minutes=15)
-OWNER_FIRST = timedelta(hours=2)  # so long a due task waits for its owner before anybody else may take it
 RELEASE_REASON_LENGTH = 200
 
 
@@ -41,13 +40,6 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
-class NothingToCall:
-    """No task in the actor's scope is due; the next one will be at `next_due_at` (business clock), if any waits."""
-
-    next_due_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class TaskNotFound:
     """No such task, or none that the actor may work on: the two answer alike."""
 
@@ -60,6 +52,14 @@ class TaskClosed:
 
     task_id: UUID
     state: CallbackState
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWaits:
+    """She may not be called at this hour; from `not_before` on (business clock) she may."""
+
+    task_id: UUID
+    not_before: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +80,9 @@ class LeaseLost:
     until: datetime | None  # real clock
 
 
-async def take_next(actor: Actor) -> Lease | NothingToCall | NotPermitted:
-    """Lease the best due task to the actor. She who already holds a live lease gets that one again, renewed.
-
-    Never two live leases on one task, nor a second one for the actor, however many ask at once.
-    """
-    if not actor.may(Permission.WORK_CALLBACKS):
-        return NotPermitted(Permission.WORK_CALLBACKS)
-    async with in_transaction():
-        if not await _lock_account(actor):
-            return NotPermitted(Permission.WORK_CALLBACKS)
-        held = await _extend_newest(actor)
-        if held is not None:
-            return held
-        await reopen_lapsed()
-        now = await business_now()
-        for condition in ("own", "store", "pool", "returned"):
-            lease = await _lease_best(actor, condition, now)
-            if lease is not None:
-                await _tell(lease.task_id, lease.member_id)
-                return lease
-        return NothingToCall(await _next_due_at(actor, now))
-
-
-async def open_task(actor: Actor, task_id: UUID) -> Lease | TaskNotFound | TaskClosed | LeaseHeld | NotPermitted:
+async def open_task(
+    actor: Actor, task_id: UUID
+) -> Lease | TaskNotFound | TaskClosed | TaskWaits | LeaseHeld | NotPermitted:
     """Lease this task to the actor, due or not, beside any other that she holds. Her own live lease is renewed."""
     if not actor.may(Permission.WORK_CALLBACKS):
         return NotPermitted(Permission.WORK_CALLBACKS)
@@ -118,8 +97,10 @@ async def open_task(actor: Actor, task_id: UUID) -> Lease | TaskNotFound | TaskC
             if task["lease_account_id"] != actor.account_id:
                 return LeaseHeld(task_id, await _holder_name(task), task["lease_until"])
             return await _write_lease(actor, task_id, fence_step=0)
+        if not await may_still_call(task_id, await business_now()):
+            return await _not_now(task_id)
         lease = await _write_lease(actor, task_id, fence_step=1)
-        await _tell(task_id, task["member_id"])
+        await tell(task_id, task["member_id"])
         return lease
 
 
@@ -154,7 +135,7 @@ async def release(
             "release_reason = $3, version = version + 1 WHERE id = $1",
             [task_id, actor.account_id, reason],
         )
-        await _tell(task_id, task["member_id"])
+        await tell(task_id, task["member_id"])
         return Released(task_id, task["member_id"])
 
 
@@ -225,58 +206,13 @@ async def _closed(task: dict[str, Any]) -> TaskClosed | None:
     return None
 
 
-async def _lock_account(actor: Actor) -> bool:
-    """One take at a time for each account, so that two clicks cannot become two leases."""
-    return bool(
-        await connection().execute_query_dict(
-            "SELECT 1 FROM accounts WHERE id = $1 AND is_active FOR NO KEY UPDATE", [actor.account_id]
-        )
-    )
-
-
-async def _extend_newest(actor: Actor) -> Lease | None:
+async def _not_now(task_id: UUID) -> TaskClosed | TaskWaits:
     rows = await connection().execute_query_dict(
-        "UPDATE callback_tasks SET lease_until = $2, version = version + 1 WHERE id = ("
-        "SELECT id FROM callback_tasks WHERE state = 'LEASED' AND lease_account_id = $1 AND lease_until > $3 "
-        "ORDER BY lease_until DESC, id LIMIT 1 FOR UPDATE) RETURNING id, member_id, fence, lease_until",
-        [actor.account_id, real_now() + LEASE_TTL, real_now()],
+        "SELECT state, not_before FROM callback_tasks WHERE id = $1", [task_id]
     )
-    return _lease(rows[0]) if rows else None
-
-
-async def _lease_best(actor: Actor, condition: str, now: datetime) -> Lease | None:
-    """Lease the first due task of one of the queues; rows that others are taking are skipped, not waited for."""
-    parameters = Parameters()
-    until = parameters(real_now() + LEASE_TTL)
-    me = parameters(actor.account_id)
-    queue = {
-        "own": lambda: f"t.owner_id = {parameters(actor.staff_id)} AND t.released_by IS DISTINCT FROM {me}",
-        "store": lambda: f"t.store_id = {parameters(actor.store_id)} AND t.released_by IS DISTINCT FROM {me}",
-        "pool": lambda: f"t.released_by IS DISTINCT FROM {me}",
-        "returned": lambda: f"t.released_by = {me}",
-    }[condition]()
-    scope = "TRUE" if condition == "own" else f"{sees_task(actor, parameters)} AND {_is_free(actor, now, parameters)}"
-    rows = await connection().execute_query_dict(
-        f"UPDATE callback_tasks SET state = 'LEASED', lease_account_id = {me}, lease_until = {until}, "
-        "fence = fence + 1, released_by = NULL, release_reason = NULL, version = version + 1 WHERE id = ("
-        f"SELECT t.id FROM callback_tasks t WHERE t.state = 'OPEN' AND {queue} AND {scope} "
-        f"AND t.not_before <= {parameters(now)} AND t.expires_at > {parameters(now)} AND t.attempts < t.max_attempts "
-        "AND EXISTS (SELECT 1 FROM members m WHERE m.id = t.member_id AND m.status = 'ACTIVE') "
-        "AND NOT EXISTS (SELECT 1 FROM babies b WHERE b.id = t.baby_id AND b.stopped_at IS NOT NULL) "
-        "ORDER BY t.priority DESC, t.id LIMIT 1 FOR UPDATE OF t SKIP LOCKED"
-        ") RETURNING id, member_id, fence, lease_until",
-        parameters,
-    )
-    return _lease(rows[0]) if rows else None
-
-
-def _is_free(actor: Actor, now: datetime, parameters: Parameters) -> str:
-    """Not another's by the owner's first right: she has an account, and has had the task for less than OWNER_FIRST."""
-    return (
-        f"(t.owner_id IS NULL OR t.owner_id = {parameters(actor.staff_id)} OR t.released_by IS NOT NULL "
-        f"OR t.not_before <= {parameters(now - OWNER_FIRST)} "
-        "OR NOT EXISTS (SELECT 1 FROM accounts a WHERE a.staff_id = t.owner_id AND a.is_active))"
-    )
+    if rows[0]["state"] == CallbackState.OPEN:
+        return TaskWaits(task_id, rows[0]["not_before"])
+    return TaskClosed(task_id, CallbackState(rows[0]["state"]))
 
 
 async def _write_lease(actor: Actor, task_id: UUID, fence_step: int) -> Lease:
@@ -286,7 +222,7 @@ async def _write_lease(actor: Actor, task_id: UUID, fence_step: int) -> Lease:
         "RETURNING id, member_id, fence, lease_until",
         [task_id, actor.account_id, real_now() + LEASE_TTL, fence_step],
     )
-    return _lease(rows[0])
+    return as_lease(rows[0])
 
 
 async def _holder_name(task: dict[str, Any]) -> str:
@@ -298,21 +234,10 @@ async def _holder_name(task: dict[str, Any]) -> str:
     return str(rows[0]["name"]) if rows else ""
 
 
-async def _next_due_at(actor: Actor, now: datetime) -> datetime | None:
-    parameters = Parameters()
-    rows = await connection().execute_query_dict(
-        "SELECT min(t.not_before) AS at FROM callback_tasks t WHERE t.state = 'OPEN' "
-        f"AND t.not_before > {parameters(now)} AND t.attempts < t.max_attempts AND {sees_task(actor, parameters)}",
-        parameters,
-    )
-    at: datetime | None = rows[0]["at"]
-    return at
-
-
-def _lease(row: dict[str, Any]) -> Lease:
+def as_lease(row: dict[str, Any]) -> Lease:
     return Lease(row["id"], row["member_id"], row["fence"], row["lease_until"])
 
 
-async def _tell(task_id: UUID, member_id: UUID) -> None:
+async def tell(task_id: UUID, member_id: UUID) -> None:
     await announce(CALLBACK_LIST, task_id)
     await announce(MEMBER_TIMELINE, member_id)

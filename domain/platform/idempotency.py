@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import orjson
@@ -15,10 +15,12 @@ from tortoise.transactions import in_transaction
 
 from domain.database import connection
 from domain.platform.actors import Actor
+from domain.platform.clock import real_now
 from domain.platform.failures import ValidationError
 
 Answer = TypeVar("Answer")
 KEY_LENGTH = 200
+KEPT_FOR = timedelta(days=2)  # real clock
 
 
 class IdempotencyKey(Model):
@@ -85,12 +87,12 @@ async def once(
         return answer
 
 
-async def forget_keys(before: datetime, limit: int = 10_000) -> int:
-    """Delete up to `limit` keys older than `before` (real clock); answers how many. A day is enough for retries."""
+async def forget_keys(limit: int = 10_000) -> int:
+    """Delete up to `limit` keys that no honest retry can still send; answers how many. Safe to run beside anything."""
     rows = await connection().execute_query_dict(
-        "DELETE FROM idempotency_keys WHERE id IN "
-        "(SELECT id FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2) RETURNING id",
-        [before, limit],
+        "DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM idempotency_keys WHERE created_at < $1 "
+        "ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id",
+        [real_now() - KEPT_FOR, limit],
     )
     return len(rows)
 

@@ -13,7 +13,7 @@ from api.ids import decode_id, encode_id
 from api.projection import project
 from api.schema.failures import Failure, IdempotencyConflict, InProgress, ValidationError
 from api.schema.mutations import IdempotencyKey, granted, translates
-from domain.care import leases, outcomes
+from domain.care import leases, outcomes, queues
 from domain.care.callbacks import CallbackState, Disposition
 from domain.care.dispositions import NextStep
 
@@ -78,6 +78,11 @@ class TaskClosed(Failure):
     state: CallbackState = strawberry.field(description="How it ended.")
 
 
+@strawberry.type(description="The member may not be called at this hour.")
+class TaskWaits(Failure):
+    not_before: datetime = strawberry.field(description="From then on she may (business clock).")
+
+
 @strawberry.type(description="Somebody else is making this call.")
 class LeaseHeld(Failure):
     holder_name: str = strawberry.field(description="Who.")
@@ -110,7 +115,14 @@ TakeNextCallbackResult = Annotated[
     strawberry.union("TakeNextCallbackResult"),
 ]
 OpenCallbackResult = Annotated[
-    CallbackLeased | TaskNotFound | TaskClosed | LeaseHeld | ValidationError | IdempotencyConflict | InProgress,
+    CallbackLeased
+    | TaskNotFound
+    | TaskClosed
+    | TaskWaits
+    | LeaseHeld
+    | ValidationError
+    | IdempotencyConflict
+    | InProgress,
     strawberry.union("OpenCallbackResult"),
 ]
 RenewCallbackResult = Annotated[
@@ -170,9 +182,9 @@ class CallbackMutations:
     )
     async def take_next_callback(self, info: Info, idempotency_key: IdempotencyKey) -> TakeNextCallbackResult:
         actor = info.context.actor
-        answers = (leases.Lease, leases.NothingToCall)
+        answers = (leases.Lease, queues.NothingToCall)
         return await granted(
-            info, idempotency_key, None, answers, lambda: leases.take_next(actor), lambda lease: _leased(info, lease)
+            info, idempotency_key, None, answers, lambda: queues.take_next(actor), lambda lease: _leased(info, lease)
         )
 
     @strawberry.mutation(description="Lease this call-back, due or not, beside any other that the caller holds.")
@@ -180,7 +192,7 @@ class CallbackMutations:
         self, info: Info, task_id: strawberry.ID, idempotency_key: IdempotencyKey
     ) -> OpenCallbackResult:
         actor, task = info.context.actor, decode_id("CallbackTask", task_id)
-        answers = (leases.Lease, leases.TaskNotFound, leases.TaskClosed, leases.LeaseHeld)
+        answers = (leases.Lease, leases.TaskNotFound, leases.TaskClosed, leases.TaskWaits, leases.LeaseHeld)
         return await granted(
             info,
             idempotency_key,
@@ -260,8 +272,8 @@ def _logged(info: Info, logged: outcomes.OutcomeLogged) -> CallbackOutcomeLogged
     )
 
 
-@translates(leases.NothingToCall)
-def _nothing_to_call(failure: leases.NothingToCall) -> NothingToCall:
+@translates(queues.NothingToCall)
+def _nothing_to_call(failure: queues.NothingToCall) -> NothingToCall:
     return NothingToCall(message="Nobody is waiting for a call from you now.", next_due_at=failure.next_due_at)
 
 
@@ -273,6 +285,11 @@ def _task_not_found(_: leases.TaskNotFound) -> TaskNotFound:
 @translates(leases.TaskClosed)
 def _task_closed(failure: leases.TaskClosed) -> TaskClosed:
     return TaskClosed(message="This call-back is closed.", state=failure.state)
+
+
+@translates(leases.TaskWaits)
+def _task_waits(failure: leases.TaskWaits) -> TaskWaits:
+    return TaskWaits(message="She may not be called at this hour.", not_before=failure.not_before)
 
 
 @translates(leases.LeaseHeld)

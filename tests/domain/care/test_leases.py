@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from domain.care import leases
+from domain.care import leases, queues
 from domain.care.callbacks import CallbackState, CallbackTask
-from domain.care.leases import Lease, LeaseHeld, LeaseLost, NothingToCall, Released, TaskClosed, TaskNotFound
+from domain.care.leases import Lease, LeaseHeld, LeaseLost, Released, TaskClosed, TaskNotFound
+from domain.care.queues import NothingToCall
 from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.platform.actors import Actor
@@ -24,7 +25,7 @@ async def noon(db: str) -> None:
 
 
 async def take(actor: Actor) -> Lease:
-    lease = await leases.take_next(actor)
+    lease = await queues.take_next(actor)
     assert isinstance(lease, Lease)
     return lease
 
@@ -51,7 +52,7 @@ async def test_forty_takers_over_two_hundred_tasks_never_share_one(db: str) -> N
     await asyncio.gather(*(work(actor) for actor in takers))
     assert len(taken) == 200
     assert max(Counter(task for task, _ in taken).values()) == 1
-    assert isinstance(await leases.take_next(takers[0]), NothingToCall)
+    assert isinstance(await queues.take_next(takers[0]), NothingToCall)
     assert await CallbackTask.exclude(fence=1).count() == 0
 
 
@@ -85,8 +86,8 @@ async def test_others_may_take_an_owned_call_only_when_its_owner_let_it_wait(db:
     owner, other = await make.make_actor(), await make.make_actor()
     member = await make.make_member(owner_id=owner.staff_id)
     task = await make.make_task(member, not_before=make.NOON - timedelta(hours=1))
-    assert isinstance(await leases.take_next(other), NothingToCall)
-    await CallbackTask.filter(id=task.id).update(not_before=make.NOON - leases.OWNER_FIRST)
+    assert isinstance(await queues.take_next(other), NothingToCall)
+    await CallbackTask.filter(id=task.id).update(not_before=make.NOON - queues.OWNER_FIRST)
     assert (await take(other)).task_id == task.id
 
 
@@ -94,7 +95,7 @@ async def test_row_scope_binds_the_taker(db: str) -> None:
     near, far = await make.make_store(), await make.make_store()
     actor = await make.make_actor(scope=RowScope.STORE, store_id=near.id)
     distant = await make.make_task(await make.make_member(store_id=far.id))
-    answer = await leases.take_next(actor)
+    answer = await queues.take_next(actor)
     assert answer == NothingToCall(None)
     assert await leases.open_task(actor, distant.id) == TaskNotFound(distant.id)
     unknown = make.any_id()
@@ -102,7 +103,7 @@ async def test_row_scope_binds_the_taker(db: str) -> None:
     theirs = await make.make_task(await make.make_member(store_id=near.id))
     assert (await take(actor)).task_id == theirs.id
     analyst = await make.make_actor(Role.ANALYST)
-    assert isinstance(await leases.take_next(analyst), NotPermitted)
+    assert isinstance(await queues.take_next(analyst), NotPermitted)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ async def test_row_scope_binds_the_taker(db: str) -> None:
 )
 async def test_a_call_that_is_not_due_is_not_offered(db: str, fields: dict[str, object]) -> None:
     await make.make_task(await make.make_member(), **fields)
-    answer = await leases.take_next(await make.make_actor())
+    answer = await queues.take_next(await make.make_actor())
     assert answer == NothingToCall(fields.get("not_before"))  # type: ignore[arg-type]
 
 
@@ -124,7 +125,7 @@ async def test_a_baby_whose_content_was_stopped_is_never_a_reason_to_call(db: st
     member = await make.make_member()
     baby = await make.make_baby(member, stopped_at=make.NOON)
     await make.make_task(member, baby_id=baby.id)
-    assert isinstance(await leases.take_next(await make.make_actor()), NothingToCall)
+    assert isinstance(await queues.take_next(await make.make_actor()), NothingToCall)
 
 
 async def test_a_lapsed_lease_is_lost_and_says_who_holds_it(db: str) -> None:

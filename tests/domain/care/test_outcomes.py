@@ -7,12 +7,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from domain.care import leases, outcomes
+from domain.care import leases, outcomes, queues
 from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.dispositions import NextStep
 from domain.care.interactions import Interaction
-from domain.care.leases import Lease, LeaseLost, NothingToCall, TaskClosed, TaskNotFound
+from domain.care.leases import Lease, LeaseLost, TaskClosed, TaskNotFound
 from domain.care.outcomes import OutcomeLogged, OutcomeNotFound, OutcomeOvertaken, OutcomeUndone, UndoTooLate
+from domain.care.queues import NothingToCall
 from domain.database import connection
 from domain.platform.actors import Actor
 from domain.platform.clock import real_now, set_business_clock
@@ -52,7 +53,7 @@ async def desk(noon: None) -> Desk:
     member = await make.make_member(phone=PHONE, owner_id=actor.staff_id)
     task = await make.make_task(member, priority=9.0)
     await make.make_task(member, purpose=Purpose.CARE)
-    lease = await leases.take_next(actor)
+    lease = await queues.take_next(actor)
     assert isinstance(lease, Lease)
     assert lease.task_id == task.id
     return Desk(actor, member, task, lease)
@@ -126,7 +127,7 @@ async def test_call_later_makes_a_promise_at_that_time_for_her_who_promised(desk
     assert (promise.kind, promise.not_before, promise.owner_id) == ("PROMISE", tuesday, desk.actor.staff_id)
     assert (await desk.row()).state is CallbackState.DONE
     await set_business_clock(tuesday)
-    taken = await leases.take_next(desk.actor)
+    taken = await queues.take_next(desk.actor)
     assert isinstance(taken, Lease)
     assert taken.task_id == promise.id
 
@@ -214,7 +215,7 @@ async def test_two_consultants_ending_the_same_members_calls_do_not_block_each_o
             outcomes.log_outcome(actor, task.id, lease.fence, Disposition.DO_NOT_CALL, ""),
             outcomes.log_outcome(desk.actor, desk.task.id, desk.lease.fence, Disposition.DO_NOT_CALL, ""),
         )
-    assert isinstance(await leases.take_next(desk.actor), NothingToCall)
+    assert isinstance(await queues.take_next(desk.actor), NothingToCall)
 
 
 async def test_a_process_killed_in_the_middle_leaves_nothing_half_done(db: str, desk: Desk) -> None:

@@ -82,13 +82,13 @@ async def test_an_analyst_writes_nothing(db: str, verb: str) -> None:
 
 
 async def test_a_live_lease_lets_its_holder_see_the_member_and_nobody_else(db: str) -> None:
-    from domain.care import leases
+    from domain.care import queues
 
     member = await make.make_member()
     await make.make_task(member)
     caller, other = [await make.make_actor(scope=RowScope.OWN) for _ in range(2)]
     assert await log(caller, member.id, VISIT) == MemberNotFound()
-    await leases.take_next(caller)
+    await queues.take_next(caller)
     assert not isinstance(await log(caller, member.id, VISIT), MemberNotFound)
     assert await log(other, member.id, VISIT) == MemberNotFound()
 

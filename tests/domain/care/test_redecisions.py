@@ -1,0 +1,92 @@
+"""Days pass between a call's making and the call: what was allowed then is asked again now."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from domain.care import leases, queues
+from domain.care.callbacks import CallbackKind, CallbackState, CallbackTask
+from domain.care.handovers import open_from_message
+from domain.care.leases import Lease, TaskClosed, TaskWaits
+from domain.care.queues import NothingToCall
+from domain.gateway.messages import plan
+from domain.gateway.suppressions import SuppressionReason, suppress
+from domain.outreach.intents import CallBrief, Intent
+from domain.outreach.templates import seed
+from domain.people import consents
+from domain.people.consents import ConsentEvidence, ConsentState
+from domain.people.members import Member, MemberStatus
+from domain.platform.actors import Actor
+from domain.platform.clock import set_business_clock
+from domain.platform.sources import Channel, Purpose
+from tests import factories as make
+
+PHONE = "+12125550142"
+
+
+@pytest.fixture
+async def caller(db: str) -> Actor:
+    await set_business_clock(make.NOON)
+    await seed()
+    return await make.make_actor()
+
+
+async def called_for(actor: Actor) -> tuple[Member, UUID]:
+    """A member who agreed to calls, and the task of a call that the gateway handed over."""
+    member = await make.make_member(phone=PHONE)
+    agreed = ConsentEvidence("store_form", "calls-1", "We may call you with offers.")
+    await consents.record(actor, member.id, Purpose.PROMOTION, Channel.CALL, ConsentState.GRANTED, agreed)
+    planned = await plan(
+        [
+            Intent(
+                member_id=member.id,
+                channel=Channel.CALL,
+                purpose=Purpose.PROMOTION,
+                template_key="call.WIN_BACK",
+                intent_key=f"test:{member.id}",
+                not_before=make.NOON,
+                expires_at=make.NOON + timedelta(days=7),
+                params={"store": ""},
+                call=CallBrief(CallbackKind.WIN_BACK, "CHURN_RISK", {"en": "Away."}, [], 5.0),
+            )
+        ]
+    )
+    assert planned.sent == 1
+    task_id = await open_from_message(planned.ids[0])
+    assert task_id is not None
+    return member, task_id
+
+
+async def test_nothing_changed_so_she_is_called(caller: Actor) -> None:
+    _, task_id = await called_for(caller)
+    taken = await queues.take_next(caller)
+    assert isinstance(taken, Lease)
+    assert taken.task_id == task_id
+
+
+async def test_at_night_the_call_waits_for_the_morning(caller: Actor) -> None:
+    _, task_id = await called_for(caller)
+    midnight = make.NOON + timedelta(hours=12)
+    morning = midnight.replace(hour=8)
+    await set_business_clock(midnight)
+    assert await queues.take_next(caller) == NothingToCall(morning)
+    assert await leases.open_task(caller, task_id) == TaskWaits(task_id, morning)
+    await set_business_clock(morning)
+    assert isinstance(await queues.take_next(caller), Lease)
+
+
+async def test_a_number_that_was_stopped_meanwhile_is_not_called_and_the_task_says_why(caller: Actor) -> None:
+    _, task_id = await called_for(caller)
+    await suppress(Channel.CALL, PHONE, SuppressionReason.DO_NOT_CALL)
+    assert await queues.take_next(caller) == NothingToCall(None)
+    row = await CallbackTask.get(id=task_id)
+    assert (row.state, row.release_reason) == (CallbackState.CANCELLED, "DO_NOT_CALL")
+    assert await leases.open_task(caller, task_id) == TaskClosed(task_id, CallbackState.CANCELLED)
+
+
+async def test_a_blocked_member_is_not_called_even_when_opened_by_hand(caller: Actor) -> None:
+    member, task_id = await called_for(caller)
+    await Member.filter(id=member.id).update(status=MemberStatus.BLOCKED)
+    assert await leases.open_task(caller, task_id) == TaskClosed(task_id, CallbackState.CANCELLED)
+    assert (await CallbackTask.get(id=task_id)).release_reason == "MEMBER_BLOCKED"
