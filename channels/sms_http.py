@@ -61,7 +61,6 @@ class SmsHttpConfig:
     webhook_secret: str
     sender: str = "Nestling"
     timeout: timedelta = timedelta(seconds=10)
-    settle_time: timedelta = timedelta(seconds=30)
     connections: int = 16
     is_test: bool = False
 
@@ -78,7 +77,7 @@ class SmsHttp:
             honours_keys=True,
             key_window=timedelta(hours=24),
             can_look_up=True,
-            settle_time=config.settle_time,
+            settle_time=config.timeout * 3,  # by then a request that was on its way has arrived
             timeout=config.timeout,
             is_test=config.is_test,
         )

@@ -26,12 +26,21 @@ AWAY = (
 PAUSE_SECONDS = 1.0
 
 
+PASSING = ("08", "25", "40", "53", "55", "57", "58")
+"""SQLSTATE classes that time cures: connections, deadlocks, resources, shutdown. Any other is a mistake of ours."""
+
+
 async def step(name: str, work: Callable[[], Awaitable[T]], otherwise: T) -> T:
-    """Do one step; when the database fails it, say so (its class, never its data), pause and answer `otherwise`."""
+    """Do one step; when the database fails it, say so (its class, never its data), pause and answer `otherwise`.
+
+    A mistake of ours is said as an error and does not stop the other steps: their messages still leave.
+    """
     try:
         return await work()
     except AWAY as failure:
         cause = failure.__cause__ or failure
-        log.warning("%s failed: %s %s", name, type(cause).__name__, getattr(cause, "sqlstate", "") or "")
+        code = str(getattr(cause, "sqlstate", None) or "")
+        level = logging.WARNING if not code or code[:2] in PASSING else logging.ERROR
+        log.log(level, "%s failed: %s %s", name, type(cause).__name__, code)
         await asyncio.sleep(PAUSE_SECONDS)
         return otherwise

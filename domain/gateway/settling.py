@@ -13,6 +13,7 @@ from uuid import UUID
 from domain.database import connection
 from domain.gateway.attempts import MAX_ATTEMPTS, backoff
 from domain.gateway.delivery import Accepted, LookUp, NotReceived, Provider, Traits
+from domain.platform.changes import MEMBER_TIMELINE
 from domain.platform.clock import real_now
 
 LOOK_AGAIN = timedelta(seconds=30)
@@ -78,20 +79,21 @@ async def _move(
     wait: timedelta | None = None,
 ) -> None:
     await connection().execute_query(
-        "WITH moved AS (UPDATE messages SET state = $3, state_reason = $4, state_at = clock_timestamp(), "
-        "provider_ref = coalesce($5, provider_ref), next_attempt_at = clock_timestamp() + $7::interval, "
-        "unknown_since = CASE WHEN $6 THEN NULL ELSE unknown_since END, "
-        "sent_at = CASE WHEN $3 = 'ACCEPTED' THEN coalesce(sent_at, business_now()) ELSE sent_at END "
-        "WHERE id = $1 AND attempt = $2 AND state = 'UNKNOWN' RETURNING id) "
-        "INSERT INTO message_events (message_id, from_state, to_state, cause, attempt, provider_ref) "
-        "SELECT id, 'UNKNOWN', $3, $4, $2, $5 FROM moved",
-        [one.message_id, one.attempt, state, cause, provider_ref, is_settled, wait],
+        "WITH moved AS (UPDATE messages SET state = $3::text, state_reason = $4::text, state_at = clock_timestamp(), "
+        "provider_ref = coalesce($5::text, provider_ref), next_attempt_at = clock_timestamp() + $7::interval, "
+        "unknown_since = CASE WHEN $6::bool THEN NULL ELSE unknown_since END, "
+        "sent_at = CASE WHEN $3::text = 'ACCEPTED' THEN coalesce(sent_at, business_now()) ELSE sent_at END "
+        "WHERE id = $1 AND attempt = $2::int AND state = 'UNKNOWN' RETURNING id, member_id, attempt), "
+        "told AS (INSERT INTO message_events (message_id, from_state, to_state, cause, attempt, provider_ref) "
+        "SELECT id, 'UNKNOWN', $3::text, $4::text, attempt, $5::text FROM moved) "
+        "SELECT pg_notify($8, member_id::text) FROM moved",
+        [one.message_id, one.attempt, state, cause, provider_ref, is_settled, wait, MEMBER_TIMELINE],
     )
 
 
 async def _wait(one: Unsettled, wait: timedelta | None) -> None:
     await connection().execute_query(
         "UPDATE messages SET next_attempt_at = clock_timestamp() + $3::interval "
-        "WHERE id = $1 AND attempt = $2 AND state = 'UNKNOWN'",
+        "WHERE id = $1 AND attempt = $2::int AND state = 'UNKNOWN'",
         [one.message_id, one.attempt, wait],
     )

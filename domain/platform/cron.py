@@ -57,7 +57,8 @@ async def want_due(job: str, tick: datetime) -> bool:
     """
     rows = await connection().execute_query_dict(
         "INSERT INTO cron_ticks (job, tick, state) "
-        "SELECT $1, $2, CASE WHEN EXISTS (SELECT 1 FROM cron_ticks WHERE job = $1) THEN $3 ELSE $4 END "
+        "SELECT $1::text, $2::timestamptz, "
+        "CASE WHEN EXISTS (SELECT 1 FROM cron_ticks WHERE job = $1::text) THEN $3::text ELSE $4::text END "
         "ON CONFLICT (job, tick) DO NOTHING RETURNING state",
         [job, tick, WANTED, SKIPPED],
     )
