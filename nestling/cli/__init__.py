@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from nestling.cli import demo, doctor, migrate, serve
+from nestling.cli import care, demo, doctor, migrate, serve
 
 app = typer.Typer(
     name="nestling",
@@ -15,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(demo.app, name="demo")
+app.add_typer(care.app, name="care")
 app.command("worker")(serve.worker)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)

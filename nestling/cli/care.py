@@ -1,0 +1,57 @@
+"""nestling care: the day's care by hand. The worker runs it every morning; this is for a first look and for repairs."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from domain.outreach.care_runs import CareReport
+from nestling.settings import Settings, settings
+
+app = typer.Typer(no_args_is_help=True, help="Stage care, offers and call-backs: what each member should get.")
+
+
+@app.callback()
+def care() -> None:
+    """A group with one command; more will follow."""
+
+
+@app.command("run")
+def run_care(
+    *,
+    on: Annotated[
+        datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="Business date; default: today's.")
+    ] = None,
+) -> None:
+    """Plan one business date's care. A date is done once: again it only shows what was planned."""
+    from nestling.opening import services
+
+    with services(settings()) as opened:
+        report = asyncio.run(_run(opened, on))
+    show(report, Console())
+
+
+async def _run(opened: Settings, on: datetime | None) -> CareReport:
+    from domain.outreach.care_runs import run
+    from domain.platform.clock import business_now
+    from nestling.opening import database
+
+    async with database(opened):
+        today = (await business_now()).astimezone(ZoneInfo(opened.TIME_ZONE)).date()
+        return await run(on.date() if on else today)
+
+
+def show(report: CareReport, console: Console) -> None:
+    """Counts by channel, purpose and reason; eligible = sent + held + suppressed."""
+    table = Table("Channel", "Purpose", "Decision", "Reason", title=f"Care of {report.run_on}")
+    table.add_column("Members", justify="right")
+    for row in report.by:
+        table.add_row(row["channel"], row["purpose"], row["verdict"], row["reason"], f"{row['n']:,}")
+    console.print(table)
+    parts = f"{report.sent:,} to send + {report.held:,} held + {report.suppressed:,} suppressed"
+    repeat = " (planned before; nothing was repeated)" if report.is_repeat else ""
+    console.print(f"{report.eligible:,} eligible = {parts}{repeat}", markup=False)
