@@ -1,8 +1,11 @@
 """Tags: a catalogue in families, and what was said of whom, by whom, until when."""
 
+import tomllib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -77,6 +80,7 @@ class MemberTag(Model):
 
 
 EVIDENCE_LENGTH = 400
+FILE = Path(__file__).parent / "tags.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +166,32 @@ async def untag_member(
 
 
 async def _catalogued(key: str) -> dict[str, Any] | None:
-    rows = await connection().execute_query_dict("SELECT id, family FROM tags WHERE key = $1", [key])
+    """The tag of the catalogue; one of the file enters the table when it is first used."""
+    find = "SELECT id, family FROM tags WHERE key = $1"
+    rows = await connection().execute_query_dict(find, [key])
+    if not rows and key in _filed():
+        await seed_tags()
+        rows = await connection().execute_query_dict(find, [key])
     return rows[0] if rows else None
+
+
+async def seed_tags() -> None:
+    """Put the file's tags into the catalogue. Idempotent; what is there already is left alone."""
+    columns = [list(column) for column in zip(*((new_id(), *row) for row in _filed().values()), strict=True)]
+    await connection().execute_query(
+        "INSERT INTO tags (id, key, family, label_en, label_zh, description) "
+        "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) "
+        "ON CONFLICT (key) DO NOTHING",
+        columns,
+    )
+
+
+@lru_cache(maxsize=1)
+def _filed() -> dict[str, tuple[str, str, str, str, str]]:
+    """Key -> (key, family, English label, Chinese label, description)."""
+    families = tomllib.loads(FILE.read_text("utf-8"))
+    return {
+        key: (key, TagFamily(family).value, *words)
+        for family, tags in families.items()
+        for key, words in sorted(tags.items())
+    }

@@ -149,3 +149,11 @@ async def test_a_logged_visit_names_who_and_where(db: str) -> None:
         InteractionKind.NOTE, Channel.STORE, Direction.INTERNAL, text="-", occurred_at=make.NOON + timedelta(hours=1)
     )
     assert isinstance(await log(actor, member.id, ahead), ValidationError)
+
+
+async def test_the_tags_of_the_file_can_be_set_at_once_in_both_languages(db: str) -> None:
+    member, actor = await make.make_member(), await make.make_actor()
+    answers = await asyncio.gather(*(tags.tag_member(actor, member.id, "attribute.twins") for _ in range(5)))
+    assert set(answers) == {MemberTagged(member.id, "attribute.twins")}
+    assert await MemberTag.filter(member_id=member.id).count() == 1
+    assert await Tag.filter(label_zh="双胞胎", label_en="Twins").count() == 1
