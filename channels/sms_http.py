@@ -62,6 +62,8 @@ class SmsHttpConfig:
     sender: str = "Nestling"
     timeout: timedelta = timedelta(seconds=10)
     connections: int = 16
+    honours_keys: bool = False  # a repeated Idempotency-Key is one message, for a day at least
+    can_look_up: bool = False
     is_test: bool = False
 
 
@@ -74,9 +76,9 @@ class SmsHttp:
     def __init__(self, config: SmsHttpConfig) -> None:
         self._config = config
         self.traits = Traits(
-            honours_keys=True,
+            honours_keys=config.honours_keys,
             key_window=timedelta(hours=24),
-            can_look_up=True,
+            can_look_up=config.can_look_up,
             settle_time=config.timeout * 3,  # by then a request that was on its way has arrived
             timeout=config.timeout,
             is_test=config.is_test,

@@ -94,6 +94,13 @@ class Settings(BaseSettings):
     SMS_TIMEOUT: float = Field(
         default=10.0, gt=0, description="Seconds after which an SMS request's outcome is unknown."
     )
+    SMS_HONOURS_KEYS: bool = Field(
+        default=False,
+        description="The SMS provider makes one message of a repeated Idempotency-Key; only then is one posted again.",
+    )
+    SMS_LOOK_UP: bool = Field(
+        default=False, description="The SMS provider answers GET SMS_URL?client_ref=KEY, which settles unknown outcomes."
+    )
     SMS_TEST_PROVIDER: bool = Field(
         default=False, description="The SMS provider is a test system: it alone may be sent synthetic contacts."
     )

@@ -40,6 +40,8 @@ def channels_config(settings: Settings) -> ChannelsConfig:
         sender=settings.SMS_SENDER,
         timeout=timedelta(seconds=settings.SMS_TIMEOUT),
         connections=settings.WORKER_CONCURRENCY,
+        honours_keys=settings.SMS_HONOURS_KEYS,
+        can_look_up=settings.SMS_LOOK_UP,
         is_test=settings.SMS_TEST_PROVIDER,
     )
     email = EmailSmtpConfig(

@@ -96,6 +96,8 @@ class Demo:
             "PORT": str(self.settings.PORT),
             "SMS_URL": f"http://127.0.0.1:{ports['simulator']}/messages",
             "SMS_TEST_PROVIDER": "true",
+            "SMS_HONOURS_KEYS": "true",
+            "SMS_LOOK_UP": "true",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(ports["mail"]),
             "SMTP_STARTTLS": "false",

@@ -140,7 +140,9 @@ async def web(database_url: str) -> AsyncIterator[str]:
         await serving
 
 
-def worker_environment(database_url: str, provider: Simulator, redis_url: str = "none") -> dict[str, str]:
+def worker_environment(
+    database_url: str, provider: Simulator, redis_url: str = "none", memory: str = "keyed"
+) -> dict[str, str]:
     return {
         "ENVIRONMENT": "development",
         "DATABASE_URL": database_url,
@@ -152,7 +154,9 @@ def worker_environment(database_url: str, provider: Simulator, redis_url: str = 
         "SMS_URL": provider.sms_url,
         "SMS_TOKEN": TOKEN,
         "SMS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "SMS_TIMEOUT": "1",
+        "SMS_TIMEOUT": "0.5",
+        "SMS_HONOURS_KEYS": str(memory == "keyed"),
+        "SMS_LOOK_UP": str(memory != "blind"),
         "SMS_TEST_PROVIDER": "true",
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(provider.smtp_port),
