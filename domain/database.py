@@ -56,7 +56,8 @@ def tortoise_config(url: str, *, min_size: int = 1, max_size: int = 10) -> dict[
                     "database": parts.path.lstrip("/"),
                     "min_size": min_size,
                     "max_size": max_size,
-                    "server_settings": {"timezone": "UTC", "application_name": "nestling"},
+                    # jit: compiling a statement of many parts takes seconds, running it a few milliseconds
+                    "server_settings": {"timezone": "UTC", "application_name": "nestling", "jit": "off"},
                 },
             }
         },
