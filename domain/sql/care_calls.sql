@@ -67,7 +67,11 @@ refills AS (
             AS gap
     FROM products p JOIN order_lines l ON l.product_id = p.id JOIN orders o ON o.id = l.order_id
     WHERE p.baby_class IN ('DIAPER', 'BABY_FOOD', 'FORMULA')
-        AND p.formula_class NOT IN ('INFANT_FORMULA', 'UNKNOWN', 'SPECIAL_MEDICAL')  -- never promoted, to nobody
+        -- a shelf with anything on it that is never promoted is never called about
+        AND NOT EXISTS (
+            SELECT FROM products q
+            WHERE q.category = p.category AND q.formula_class IN ('INFANT_FORMULA', 'UNKNOWN', 'SPECIAL_MEDICAL')
+        )
         AND o.ordered_at >= $3::timestamptz - interval '180 days' AND o.ordered_at < $3 AND o.member_id IS NOT NULL
     GROUP BY o.member_id, p.category, o.ordered_at::date
 ),
