@@ -12,13 +12,16 @@ from api.schema.care.callback_queries import CallbackQueries
 from api.schema.care.callbacks_mutations import CallbackMutations
 from api.schema.care.interactions_mutations import InteractionMutations
 from api.schema.commerce.catalogue_queries import CatalogueQueries
+from api.schema.commerce.orders_mutations import OrderMutations
 from api.schema.gateway.message_queries import MessageQueries
 from api.schema.gateway.messages_mutations import MessageMutations
 from api.schema.people.babies_mutations import BabyMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
+from api.schema.platform.access_mutations import AccessMutations
 from api.schema.platform.viewer import PlatformQueries
 from api.schema.scalars import SCALARS
+from api.schema.subscriptions import Subscriptions
 
 # One class of root fields a noun. Order is the order of schema.graphql.
 QUERIES: tuple[type, ...] = (MemberQueries, CallbackQueries, MessageQueries, CatalogueQueries, PlatformQueries)
@@ -26,23 +29,23 @@ MUTATIONS: tuple[type, ...] = (
     MemberMutations,
     BabyMutations,
     InteractionMutations,
+    OrderMutations,
     MessageMutations,
     CallbackMutations,
+    AccessMutations,
 )
-SUBSCRIPTIONS: tuple[type, ...] = ()
+SUBSCRIPTIONS: tuple[type, ...] = (Subscriptions,)
 
 
-def _root(name: str, parts: tuple[type, ...], description: str) -> type | None:
-    return strawberry.type(type(name, parts, {}), description=description) if parts else None
+def _root(name: str, parts: tuple[type, ...], description: str) -> type:
+    return strawberry.type(type(name, parts, {}), description=description)
 
 
 @lru_cache(maxsize=1)
 def build_schema() -> strawberry.Schema:
     """The one schema of the process, with every resolver in place."""
-    query = _root("Query", QUERIES, "What can be read.")
-    assert query is not None
     schema = strawberry.Schema(
-        query=query,
+        query=_root("Query", QUERIES, "What can be read."),
         mutation=_root("Mutation", MUTATIONS, "What can be done. Every mutation takes an idempotency key."),
         subscription=_root("Subscription", SUBSCRIPTIONS, "What can be watched, over graphql-transport-ws."),
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 import strawberry
 
 from api.context import Info
-from api.errors import forbidden
+from api.errors import bad_user_input, forbidden
 from api.schema import failures as types
 from domain.people.failures import BabyNotFound, MemberNotFound
 from domain.platform.failures import NotPermitted, ValidationError, VersionConflict
@@ -62,6 +62,13 @@ def plain(value: object) -> Any:
     if isinstance(value, list):
         return [plain(of) for of in value]
     return value
+
+
+def at_most(limit: int, field: str, given: list[Answer]) -> list[Answer]:
+    """The list, or BAD_USER_INPUT when it is longer."""
+    if len(given) > limit:
+        raise bad_user_input(f"{field}: at most {limit}.")
+    return given
 
 
 @translates(ValidationError)

@@ -13,6 +13,7 @@ from api.ids import encode_id
 from api.projection.reading import close_reads, open_reads
 from domain.care.callbacks import CallbackTask
 from domain.care.interactions import Interaction
+from domain.commerce.products import Product
 from domain.commerce.staff import RowScope
 from domain.outreach.templates import seed
 from domain.people.members import Member
@@ -46,6 +47,8 @@ FIELDS = {
     "reportDueDate": "... on DueDateReported { baby { dueOn dueSource } } ... on StrongerSource { field source }",
     "reportBirth": "... on BirthReported { baby { bornOn bornSource sex } } ... on StrongerSource { field source }",
     "logInteraction": "... on InteractionLogged { interaction { note staff { id } } member { id } }",
+    "recordOrder": "... on OrderRecorded { order { id total lines { quantity amount } } member { id } isNew } "
+    "... on OrderConflict { order { id } } ... on ProductsNotFound { products }",
     "sendMessage": "... on MessagePlanned { plannedMessage { id state } member { id } state reason nextPossibleAt }",
     "takeNextCallback": "... on CallbackLeased { task { id why isMine member { id name } } fence leaseUntil } "
     "... on NothingToCall { nextDueAt }",
@@ -218,6 +221,22 @@ async def test_a_message_is_decided_at_once_and_the_answer_says_why(db: str) -> 
     assert (await do(actor, "sendMessage", given | {"text": ""}))["errors"][0]["field"] == "text"
 
 
+async def test_a_receipt_is_one_order_and_another_under_its_number_is_a_conflict(db: str) -> None:
+    await Product.create(source="store", external_id="P1", name="Diapers", category="DIAPERS")
+    actor, member = await make.make_actor(Role.ADVISOR), await make.make_member()
+    taken = await do(actor, "recordOrder", receipt("R-1", memberId=ref(member)))
+    assert (taken["isNew"], taken["order"]["total"], taken["member"]) == (True, "19.98", {"id": ref(member)})
+    again = await do(actor, "recordOrder", receipt("R-1", memberId=ref(member)))
+    assert again == taken | {"isNew": False}
+    other = await do(actor, "recordOrder", receipt("R-1"))
+    assert (other["__typename"], other["order"]) == ("OrderConflict", {"id": taken["order"]["id"]})
+    lines = [{"productCode": "P9", "quantity": "1", "amount": "1"}]
+    unknown = await do(actor, "recordOrder", receipt("R-2", lines=lines))
+    assert (unknown["__typename"], unknown["products"]) == ("ProductsNotFound", ["P9"])
+    body = await send(actor, "recordOrder", receipt("R-3", lines=lines * 501))
+    assert body["errors"][0]["extensions"]["code"] in ("BAD_USER_INPUT", "LIMIT_EXCEEDED")
+
+
 async def test_a_lapsed_lease_says_who_has_it_now(db: str) -> None:
     slow, quick = await make.make_actor(name="Slow"), await make.make_actor(name="Quick")
     task = await make.make_task(await make.make_member())
@@ -254,6 +273,7 @@ NEEDS = {
     "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
     "logInteraction": Permission.WRITE_INTERACTIONS,
+    "recordOrder": Permission.WRITE_ORDERS,
     "sendMessage": Permission.SEND_MESSAGES, "takeNextCallback": Permission.WORK_CALLBACKS,
     "openCallback": Permission.WORK_CALLBACKS, "renewCallback": Permission.WORK_CALLBACKS,
     "releaseCallback": Permission.WORK_CALLBACKS, "logCallbackOutcome": Permission.WORK_CALLBACKS,
@@ -275,6 +295,7 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "reportDueDate": {"babyId": baby, "dueOn": "2018-01-20"},
         "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},
         "logInteraction": {"memberId": member, "kind": "NOTE", "channel": "CALL", "note": "Hello."},
+        "recordOrder": receipt("R-1", memberId=member),
         "sendMessage": {"memberId": member, "channel": "SMS", "purpose": "SERVICE", "text": "Hello."},
         "takeNextCallback": None,
         "openCallback": task,
@@ -283,6 +304,11 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "logCallbackOutcome": {"taskId": task, "fence": 0, "disposition": "REACHED"},
         "undoCallbackOutcome": encode_id("CallbackOutcome", make.any_id()),
     }[name]  # fmt: skip
+
+
+def receipt(number: str, **more: Any) -> dict[str, Any]:
+    lines = [{"productCode": "P1", "quantity": "2", "amount": "19.98"}]
+    return {"externalId": number, "channel": "POS", "orderedAt": make.NOON.isoformat(), "lines": lines, **more}
 
 
 async def actor_of(role: Role) -> Actor:
@@ -320,7 +346,7 @@ async def test_nobody_does_nothing(db: str) -> None:
 )
 async def test_out_of_scope_and_unknown_answer_alike(db: str, name: str) -> None:
     near, far = await make.make_store(), await make.make_store()
-    actor = await make.make_actor(scope=RowScope.STORE, store_id=near.id)
+    actor = await make.make_actor(Role.STORE_MANAGER, scope=RowScope.STORE, store_id=near.id)
     member = await make.make_member(store_id=far.id)
     baby, task = await make.make_baby(member), await make.make_task(member)
     theirs = await do(actor, name, sample(name, ref(member), ref(baby), ref(task)))

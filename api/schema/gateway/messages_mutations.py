@@ -12,7 +12,7 @@ from api.context import Info
 from api.ids import decode_id
 from api.projection import project
 from api.schema.failures import IdempotencyConflict, InProgress, MemberNotFound, ValidationError
-from api.schema.mutations import IdempotencyKey, granted
+from api.schema.mutations import IdempotencyKey, at_most, granted
 from domain.gateway import direct_messages
 from domain.gateway.messages import MessageState
 from domain.platform.sources import Channel, Purpose
@@ -73,7 +73,7 @@ class MessageMutations:
     ) -> SendMessageResult:
         actor, member = info.context.actor, decode_id("Member", input.member_id)
         baby = decode_id("Baby", input.baby_id) if input.baby_id is not None else None
-        params = {param.name: param.value for param in input.params[:MOST_PARAMS]}
+        params = {param.name: param.value for param in at_most(MOST_PARAMS, "params", input.params)}
         return await granted(
             info, idempotency_key, input, (direct_messages.MessagePlanned,),
             lambda: direct_messages.send_to_member(

@@ -20,7 +20,7 @@ from api.schema.failures import (
     ValidationError,
     VersionConflict,
 )
-from api.schema.mutations import IdempotencyKey, granted, translates
+from api.schema.mutations import IdempotencyKey, at_most, granted, translates
 from domain.people import consents, members, registrations, tags
 from domain.people.consents import ConsentEvidence, ConsentState
 from domain.people.identities import IdentityKind
@@ -31,6 +31,9 @@ from domain.platform.sources import Channel, Purpose
 
 if TYPE_CHECKING:
     from api.schema.people.members import Member
+
+MOST_IDENTITIES = 10
+MOST_CONSENTS = 24
 
 Her = Annotated["Member", strawberry.lazy("api.schema.people.members")]
 
@@ -123,7 +126,7 @@ class RegisterMemberInput:
     card: str | None = strawberry.field(default=None, description="The number of a scanned card.")
     card_issuer: str = strawberry.field(default="", description="Who issued the card; empty: the brand.")
     identities: list[IdentityInput] = strawberry.field(
-        default_factory=list, description="Other identities: at most 10."
+        default_factory=list, description=f"Other identities: at most {MOST_IDENTITIES}."
     )
     name: str | None = strawberry.field(default=None, description="At most 200 characters.")
     carer_role: CarerRole = strawberry.field(default=CarerRole.UNKNOWN, description="Who she is to the baby.")
@@ -137,7 +140,7 @@ class RegisterMemberInput:
     channel: Channel | None = strawberry.field(default=None, description="The way on which she joined.")
     campaign: str | None = strawberry.field(default=None, description="The campaign that brought her.")
     consents: list[GivenConsentInput] = strawberry.field(
-        default_factory=list, description="What she allows: at most 24."
+        default_factory=list, description=f"What she allows: at most {MOST_CONSENTS}."
     )
 
 
@@ -247,7 +250,9 @@ def _optional_id(type_name: str, text: str | None) -> UUID | None:
 
 
 def _registration(info: Info, given: RegisterMemberInput) -> Registration:
-    identities = [GivenIdentity(of.kind, of.value, of.issuer) for of in given.identities[:10]]
+    identities = [
+        GivenIdentity(of.kind, of.value, of.issuer) for of in at_most(MOST_IDENTITIES, "identities", given.identities)
+    ]
     if given.phone is not None:
         identities.append(GivenIdentity(IdentityKind.PHONE, given.phone))
     if given.email is not None:
@@ -269,7 +274,7 @@ def _registration(info: Info, given: RegisterMemberInput) -> Registration:
         campaign=given.campaign,
         consents=tuple(
             GivenConsent(of.purpose, of.channel, ConsentEvidence(of.how, of.text_version, of.text, store_id))
-            for of in given.consents[:24]
+            for of in at_most(MOST_CONSENTS, "consents", given.consents)
         ),
     )
 
