@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from nestling.cli import care, demo, doctor, migrate, serve
+from nestling.cli import care, demo, doctor, migrate, schema, serve, users
 
 app = typer.Typer(
     name="nestling",
@@ -16,8 +16,12 @@ app = typer.Typer(
 )
 app.add_typer(demo.app, name="demo")
 app.add_typer(care.app, name="care")
+app.command("serve")(serve.serve)
 app.command("worker")(serve.worker)
 app.command("migrate")(migrate.migrate)
+app.command("schema")(schema.schema)
+app.add_typer(users.users, name="user")
+app.add_typer(users.tokens, name="token")
 app.command("doctor")(doctor.doctor)
 
 

@@ -2,15 +2,17 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from domain.outreach.care_runs import CareReport
 from nestling.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from domain.outreach.care_runs import CareReport
 
 app = typer.Typer(no_args_is_help=True, help="Stage care, offers and call-backs: what each member should get.")
 
@@ -35,7 +37,7 @@ def run_care(
     show(report, Console())
 
 
-async def _run(opened: Settings, on: datetime | None) -> CareReport:
+async def _run(opened: Settings, on: datetime | None) -> "CareReport":
     from domain.outreach.care_runs import run
     from domain.platform.clock import business_now
     from nestling.opening import database
@@ -45,7 +47,7 @@ async def _run(opened: Settings, on: datetime | None) -> CareReport:
         return await run(on.date() if on else today)
 
 
-def show(report: CareReport, console: Console) -> None:
+def show(report: "CareReport", console: Console) -> None:
     """Counts by channel, purpose and reason; eligible = sent + held + suppressed."""
     table = Table("Channel", "Purpose", "Decision", "Reason", title=f"Care of {report.run_on}")
     table.add_column("Members", justify="right")

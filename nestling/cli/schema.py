@@ -10,11 +10,11 @@ def schema(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when schema.graphql is stale.")] = False,
 ) -> None:
     """Write schema.graphql from the code. It is generated, never edited."""
-    from api.schema import schema as current
+    from api.schema import schema_sdl
     from nestling import LAYERS
 
     path = LAYERS / "schema.graphql"
-    text = current.as_str().rstrip() + "\n"
+    text = schema_sdl()
     if check:
         stale = not path.exists() or path.read_text() != text
         typer.echo("schema.graphql is stale: run nestling schema" if stale else "schema.graphql: in step")

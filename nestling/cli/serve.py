@@ -29,17 +29,19 @@ def serve() -> None:
     import uvicorn
 
     from nestling.embedded.processes import is_free
+    from nestling.logs import configure_logs
     from nestling.opening import NotReady
 
     with _opened() as opened:
         if opened.PORT and not is_free(opened.PORT, opened.HOST):
             raise NotReady(f"Port {opened.PORT} is in use. Stop what listens there, or set PORT.")
+        configure_logs(opened)
         uvicorn.run(
             "nestling.asgi:app",
             host=opened.HOST,
             port=opened.PORT,
             workers=opened.WEB_PROCESSES if opened.WEB_PROCESSES > 1 else None,
-            log_level=opened.LOG_LEVEL.lower(),
+            log_config=None,  # as ours
             access_log=False,  # paths carry no personal data, but who asked what is in the audit
             server_header=False,
             timeout_graceful_shutdown=10,
@@ -47,14 +49,11 @@ def serve() -> None:
 
 
 def worker() -> None:
-    """Deliver messages and run the daily jobs, until SIGTERM."""
-    import logging
-
+    """Deliver messages, hear receipts and run the daily jobs, until SIGTERM. Any number of workers may run."""
+    from nestling.logs import configure_logs
     from nestling.wiring import worker_config
     from workers.process import run_worker
 
     with _opened() as opened:
-        logging.basicConfig(level=opened.LOG_LEVEL.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs
-        logging.getLogger("arq").setLevel(logging.WARNING)
+        configure_logs(opened)
         run_worker(worker_config(opened))

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.outreach import care_runs
 from domain.platform.clock import business_now, business_offset, set_business_clock
+from nestling.demo.logins import open_logins
 from nestling.demo.purchases import import_purchases
-from nestling.demo.steps import SIZE_STEP, Step, Work
+from nestling.demo.steps import LOGINS_STEP, SIZE_STEP, Step, Work
 from nestling.demo.synthetic import add_babies, add_people
 
 FIRST_MORNING = (2017, 12, 15, 10, 0)
@@ -37,9 +39,18 @@ async def find_babies(work: Work) -> dict[str, Any]:
     return await add_babies(work.settings.DATABASE_URL, now=await business_now(), say=work.say)
 
 
+async def plan_care(work: Work) -> dict[str, Any]:
+    today = (await business_now()).astimezone(ZoneInfo(work.settings.TIME_ZONE)).date()
+    report = await care_runs.run(today)
+    work.say(f"{report.eligible:,} = {report.sent:,} to send + {report.held:,} held + {report.suppressed:,} suppressed")
+    return {"eligible": report.eligible, "sent": report.sent}
+
+
 STEPS: tuple[Step, ...] = (
     Step("clock", "Business clock", set_clock),
     Step(SIZE_STEP, "Real purchases of 2017 (Complete Journey, CC0)", feed_purchases),
     Step("people", "Synthetic people around them", make_up_people),
     Step("babies", "Babies", find_babies),
+    Step(LOGINS_STEP, "Demo logins", open_logins),
+    Step("care", "Care run: what each family should get today", plan_care),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.people.members import Member
 from domain.platform.demo_steps import DemoStep
+from nestling.demo.place import Place
 from nestling.demo.progress import Progress
 from nestling.migrations import migrate, pending
 from nestling.opening import NotReady, database
@@ -16,6 +17,10 @@ from nestling.settings import Settings
 
 SIZE_STEP = "purchases"
 """The step that knows how many households the demo was made with."""
+
+
+LOGINS_STEP = "logins"
+"""The step whose result is a file too: done again when the file is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +76,6 @@ async def prepare_demo(settings: Settings, households: int | None) -> None:
             )
         if done and households not in (None, done.get(SIZE_STEP, {}).get("households", households)):
             progress.line(f"--households {households} is for the first run; `nestling demo reset` starts anew.")
+        if LOGINS_STEP in done and not Place(settings.DATA_DIR).secrets().get("tokens"):
+            await DemoStep.filter(name=LOGINS_STEP).delete()
         await take_steps(STEPS, settings, households, progress)
