@@ -1,6 +1,6 @@
 """What a resolver knows of its request."""
 
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeAlias
@@ -16,10 +16,6 @@ from domain.platform.actors import Actor
 from domain.platform.ids import new_id
 
 
-async def _no_look_up(_named: set[str]) -> None:
-    """Nothing to count: look-ups of staff and members are bounded by their scope."""
-
-
 @dataclass(slots=True)
 class ApiContext:
     """One operation of one caller."""
@@ -31,10 +27,10 @@ class ApiContext:
     operation_hash: str = ""  # SHA-256 of the document's text
     variables: VariableValues = field(default_factory=lambda: VariableValues({}, {}))
     statements: int = 0  # SQL statements that reads sent; a test counts them
-    babies_read: set[UUID] = field(default_factory=set)  # households whose babies this operation showed
+    read: dict[str, set[UUID]] = field(default_factory=lambda: defaultdict(set))  # type -> what of it was shown
+    looked_up_by: set[str] = field(default_factory=set)  # kinds of names by which a service looked a member up
 
     business_day: date = date.min  # the business date, for finders that need it in Python
-    on_member_look_up: Callable[[set[str]], Awaitable[None]] = _no_look_up
 
     async def learn_business_day(self, now: datetime) -> None:
         """The business date in the installation's zone."""

@@ -33,7 +33,7 @@ from api import limits, metrics
 from api.config import ApiConfig
 from api.context import ApiContext
 from api.errors import ApiError, Code, limit_exceeded
-from api.projection.audit import record_baby_reads
+from api.projection.audit import record_reads
 from api.schema import build_schema
 from domain.platform.actors import Actor
 from domain.platform.roles import Permission
@@ -149,7 +149,7 @@ async def run(request: Request, context: ApiContext, *, queries_only: bool = Fal
     try:
         async with asyncio.timeout(deadline):
             result = await _execute(prepared, context)
-            await record_baby_reads(context)
+            await record_reads(context)
     except TimeoutError:
         late = ApiError(Code.DEADLINE_EXCEEDED, "The answer took too long. Ask for less, or try again.")
         return _refused([late], kind.value, started)
@@ -238,7 +238,7 @@ async def watch(request: Request, context: ApiContext) -> AsyncIterator[dict[str
 
 async def _responses(events: AsyncIterator[ExecutionResult], context: ApiContext) -> AsyncIterator[dict[str, Any]]:
     async for result in events:
-        await record_baby_reads(context)
+        await record_reads(context)
         yield response(result, context)
 
 

@@ -1,18 +1,28 @@
-"""Children's data: what staff read of it leaves one audit row an operation, before the answer leaves."""
+"""What was read of people, written down before the answer leaves: babies' data by anybody but their own family, and
+every look-up by a service. One row an operation and kind.
+"""
 
 from api.context import ApiContext
 from domain.database import connection
 
+INSERT = "INSERT INTO audit_entries (actor_id, actor_role, action, operation_hash, member_ids, detail) "
+BABIES = (
+    INSERT + "SELECT $1, $2, 'read_babies', $3, coalesce(array_agg(id ORDER BY id), '{}'), '{}' FROM members "
+    "WHERE household_id = ANY($4::uuid[])"
+)
+LOOK_UP = INSERT + "VALUES ($1, $2, 'look_up_member', $3, $4::uuid[], jsonb_build_object('by', $5::text[]))"
 
-async def record_baby_reads(context: ApiContext) -> None:
-    """Write the audit row of an operation that showed babies to anybody but their own family; forget them then."""
-    if not context.babies_read or context.caller is None:
+
+async def record_reads(context: ApiContext) -> None:
+    """Write the audit rows that the operation owes, and forget what they say: a subscription owes one an event."""
+    actor = context.caller
+    if actor is None:
         return
-    actor, households = context.caller, sorted(context.babies_read)
-    context.babies_read.clear()
-    await connection().execute_query(
-        "INSERT INTO audit_entries (actor_id, actor_role, action, operation_hash, member_ids) "
-        "SELECT $1, $2, 'read_babies', $3, coalesce(array_agg(id ORDER BY id), '{}') FROM members "
-        "WHERE household_id = ANY($4::uuid[])",
-        [actor.id, actor.role.value, context.operation_hash, households],
-    )
+    read, looked_up_by = dict(context.read), sorted(context.looked_up_by)
+    context.read.clear()
+    context.looked_up_by.clear()
+    who = [actor.id, actor.role.value, context.operation_hash]
+    if read.get("Baby"):
+        await connection().execute_query(BABIES, [*who, sorted(read["Baby"])])
+    if looked_up_by:
+        await connection().execute_query(LOOK_UP, [*who, sorted(read.get("Member", ())), looked_up_by])

@@ -21,7 +21,7 @@ from api.context import ApiContext
 from api.errors import forbidden
 from api.projection.declarations import TYPES, Ask, Computed, One, Page, Wanted
 from api.projection.pages import STRUCTURES
-from api.projection.planner import HOUSEHOLD, KIND, Plan, Planner, Shape, declared, permissions_of
+from api.projection.planner import AUDITED, KIND, Plan, Planner, Shape, declared, permissions_of
 from api.projection.reading import fetch
 from api.projection.selections import Selections, below
 
@@ -186,7 +186,7 @@ async def _answer(context: ApiContext, plan: Plan) -> Any:
 
 
 async def _finish(context: ApiContext, data: Any, shape: Shape) -> None:
-    """Fill in what is computed, a batch for each family, and note whose babies were read."""
+    """Fill in what is computed, a batch for each family, and note what the audit wants to know."""
     wanted: dict[str, list[tuple[dict[str, Any], str, Computed, Wanted]]] = defaultdict(list)
     _gather(context, data, shape, wanted)
     for family, found in wanted.items():
@@ -206,8 +206,8 @@ def _gather(context: ApiContext, data: Any, shape: Shape, wanted: dict[str, list
     for key, source, arguments in shape.fills:
         needs = data[f"#{source.family.name}"]
         wanted[source.family.name].append((data, key, source, Wanted(source.name, needs, arguments)))
-    if shape.is_audited:
-        context.babies_read.add(UUID(data[HOUSEHOLD]))
+    if shape.audited:
+        context.read[shape.audited].add(UUID(data[AUDITED]))
     for key, child in shape.children.items():
         _gather(context, data[key], child, wanted)
     arm = shape.arms.get(data.get(KIND, "")) if shape.arms else None

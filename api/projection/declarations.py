@@ -148,6 +148,14 @@ Source: TypeAlias = Value | Identifier | Relation | Page | One | Computed
 
 
 @dataclass(frozen=True, slots=True)
+class Audit:
+    """Reading a row is noted, for the operation's audit row: which of its columns, for which callers."""
+
+    column: str
+    of: Callable[[Actor], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """What a type says of itself."""
 
@@ -155,7 +163,7 @@ class Rows:
     scope: Scope | None
     permission: Permission | None
     cls: type
-    audited_household: str = ""  # where reading the type is audited: the column of the household
+    audit: "Audit | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +186,12 @@ def projected(
     scope: Scope | None,
     permission: Permission | None,
     description: str,
-    audited_household: str = "",
+    audit: Audit | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """Make the class a GraphQL type whose rows are `table`. `scope=None` says: whoever has the permission sees all."""
 
     def declare(cls: type[T]) -> type[T]:
-        TYPES[cls.__name__] = Rows(table, scope, permission, cls, audited_household)
+        TYPES[cls.__name__] = Rows(table, scope, permission, cls, audit)
         return strawberry.type(cls, description=description)
 
     return declare

@@ -41,7 +41,7 @@ from api.projection.selections import Selections, below
 MOST_PAIRS = 49  # json_build_object takes 100 arguments
 MOST_COUNTED = 10_000  # rows that totalCount counts
 KIND = "#"  # hidden: the row's type, where the selection may ask for it
-HOUSEHOLD = "#household"  # hidden: for the audit of babies' data
+AUDITED = "#audited"  # hidden: what the operation's audit row will name
 
 Conditions = Callable[[str], Sequence[str]]
 
@@ -53,11 +53,11 @@ class Shape:
     fills: list[tuple[str, Computed, dict[str, Any]]] = field(default_factory=list)
     children: dict[str, "Shape"] = field(default_factory=dict)
     arms: dict[str, "Shape"] = field(default_factory=dict)  # of a union, by type name
-    is_audited: bool = False
+    audited: str = ""  # the type, where reading it is audited
 
     @property
     def is_done(self) -> bool:
-        return not (self.fills or self.children or self.arms or self.is_audited)
+        return not (self.fills or self.children or self.arms or self.audited)
 
     def child(self, key: str, shape: "Shape") -> None:
         if not shape.is_done:
@@ -153,10 +153,10 @@ class Planner:
         for family in needs.values():
             values = [(name, render(sql, self.ask, alias)) for name, sql in family.needs.items()]
             pairs.append((f"#{family.name}", _json_object(values)))
-        household = TYPES[type_name].audited_household
-        if household and self.ask.actor.member_id is None:
-            pairs.append((HOUSEHOLD, f"{alias}.{household}"))
-            shape.is_audited = True
+        audit = TYPES[type_name].audit
+        if audit is not None and audit.of(self.ask.actor):
+            pairs.append((AUDITED, f"{alias}.{audit.column}"))
+            shape.audited = type_name
         return _json_object(pairs), shape
 
     def _value(

@@ -1,14 +1,16 @@
 """What a profile answers, in how many statements."""
 
 from datetime import date, timedelta
+from typing import Any
 
+from domain.care.interactions import Direction, Interaction, InteractionKind
 from domain.commerce.orders import Order, OrderChannel, OrderLine
 from domain.commerce.products import Product
 from domain.people.members import Member
 from domain.platform.roles import Role
 from domain.platform.sources import Channel, Source
-from domain.care.interactions import Direction, Interaction, InteractionKind
-from tests.factories import NOON, make_actor, make_baby, make_member, make_store, member_actor
+from tests.api.conftest import Ask
+from tests.factories import NOON, make_actor, make_baby, make_member, make_store
 
 PROFILE = """
 query Profile($id: ID!, $first: Int!, $withTags: Boolean = true) {
@@ -20,17 +22,22 @@ query Profile($id: ID!, $first: Int!, $withTags: Boolean = true) {
     tags @include(if: $withTags) { key family }
     consents { purpose channel state }
     identities { kind value }
-    orders(first: $first) { totalCount pageInfo { hasNextPage endCursor } edges { cursor node { id total lines { product { name } amount } } } }
-    timeline(first: 10) { edges { node { __typename ... on Order { total at: orderedAt } ... on Interaction { topic at: occurredAt } ... on Node { id } } } }
+    orders(first: $first) { totalCount pageInfo { hasNextPage endCursor } edges { cursor node { ...Bought } } }
+    timeline(first: 10) {
+      edges { node {
+        __typename ... on Order { total at: orderedAt } ... on Interaction { topic at: occurredAt } ... on Node { id }
+      } }
+    }
     scores { model }
     openTasks { why }
   }
 }
+fragment Bought on Order { id total lines { product { name } amount } }
 fragment Who on Member { id name phone carerRole household { carers { id name } } store { name distributor } }
 """
 
 
-async def make_order(member: Member, days_ago: int = 0, total: str = "12.50", **fields: object) -> Order:
+async def make_order(member: Member, days_ago: int = 0, total: str = "12.50", **fields: Any) -> Order:
     product = await Product.create(
         source="test", external_id=f"p{days_ago}-{member.id}", name="Diapers", category="DIAPERS"
     )
@@ -42,7 +49,7 @@ async def make_order(member: Member, days_ago: int = 0, total: str = "12.50", **
     return order
 
 
-async def test_a_profile_is_one_statement_and_says_what_is_stored(ask, db) -> None:
+async def test_a_profile_is_one_statement_and_says_what_is_stored(ask: Ask) -> None:
     store = await make_store(name="Store 3")
     member = await make_member(phone="+12125550123", store_id=store.id)
     await make_baby(member, nickname="Mia", born_on=date(2017, 7, 3), born_source=Source.MEMBER)
@@ -59,8 +66,15 @@ async def test_a_profile_is_one_statement_and_says_what_is_stored(ask, db) -> No
     assert found["phone"] == "***0123"
     assert found["identities"] == [{"kind": "PHONE", "value": "***0123"}]
     assert found["babies"] == [
-        {"nickname": "Mia", "stage": {"stage": "MONTHS_3_6", "age": "5 months 12 days", "next": {"stage": "MONTHS_6_12", "on": "2018-01-03"}}}
-    ]  # fmt: skip
+        {
+            "nickname": "Mia",
+            "stage": {
+                "stage": "MONTHS_3_6",
+                "age": "5 months 12 days",
+                "next": {"stage": "MONTHS_6_12", "on": "2018-01-03"},
+            },
+        }
+    ]
     assert found["orders"]["totalCount"] == 3
     assert found["orders"]["pageInfo"]["hasNextPage"] is True
     assert [edge["node"]["id"] for edge in found["orders"]["edges"]] == [f"Order:{o.id}" for o in orders[:2]]

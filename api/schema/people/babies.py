@@ -8,6 +8,7 @@ import strawberry
 
 from api.context import ApiContext
 from api.projection import Family, Wanted, column, computed, identifier, projected, relation
+from api.projection.declarations import Audit
 from api.schema.nodes import Node
 from api.schema.scopes import OF_HOUSEHOLD
 from domain.people.babies import Feeding, Sex
@@ -100,7 +101,7 @@ STAGES = Family(
     scope=OF_HOUSEHOLD,
     permission=Permission.READ_BABIES,
     description="A child of a household, born or expected. Children's data: staff reads leave an audit row.",
-    audited_household="household_id",
+    audit=Audit("household_id", of=lambda actor: actor.member_id is None),
 )
 class Baby(Node):
     id: strawberry.ID = identifier()

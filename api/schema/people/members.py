@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from api.projection import Connection, column, connection, expression, identifier, projected, relation
+from api.projection.declarations import Audit
 from api.schema.care.timeline import TimelineEntry, of_kinds
 from api.schema.insight.scores import Score
 from api.schema.nodes import Node
@@ -18,7 +19,7 @@ from api.schema.people.tags import IN_FORCE as TAG_IN_FORCE
 from api.schema.people.tags import Tag
 from api.schema.scopes import MEMBERS
 from domain.people.members import CarerRole, MemberStatus
-from domain.platform.roles import Permission
+from domain.platform.roles import Permission, Role
 from domain.platform.sources import Channel, Source
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _contact(kind: str) -> "Callable[[Ask, str], str]":
     scope=MEMBERS,
     permission=Permission.READ_MEMBERS,
     description="A carer: the unified profile over every channel.",
+    audit=Audit("id", of=lambda actor: actor.role is Role.FRONTEND),
 )
 class Member(Node):
     id: strawberry.ID = identifier()

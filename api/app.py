@@ -1,0 +1,79 @@
+"""The web application: routes in, guards around, what must be open while it serves."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from tortoise import Tortoise
+
+from api.auth import CREDENTIALS as KNOWN_CREDENTIALS
+from api.changes import CHANGES
+from api.config import ApiConfig
+from api.guards import Guards
+from api.health import live, metrics, ready
+from api.http import graphql
+from api.projection.reading import close_reads, open_reads
+from api.schema import build_schema
+from api.websocket import graphql_websocket
+from domain.database import tortoise_config
+from domain.platform.changes import CREDENTIALS
+
+STATIC = Path(__file__).parent / "static"
+
+
+@contextlib.asynccontextmanager
+async def reading(config: ApiConfig) -> AsyncIterator[None]:
+    """What reads need beside the ORM: the read pool, and the words that change what is cached."""
+    build_schema()
+    await open_reads(config.database_url, size=config.pool_size, statement_timeout_s=config.statement_timeout_s)
+    CHANGES.on(CREDENTIALS, KNOWN_CREDENTIALS.clear)
+    CHANGES.open(config.database_url)
+    try:
+        yield
+    finally:
+        await CHANGES.close()
+        await close_reads()
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    config: ApiConfig = app.state.config
+    await Tortoise.init(
+        config=tortoise_config(config.database_url, max_size=config.pool_size), _enable_global_fallback=True
+    )
+    try:
+        async with reading(config):
+            yield
+    finally:
+        await Tortoise.close_connections()
+
+
+def routes() -> list[BaseRoute]:
+    return [
+        Route("/graphql", graphql, methods=["GET", "POST"]),
+        WebSocketRoute("/graphql", graphql_websocket),
+        Route("/live", live),
+        Route("/ready", ready),
+        Route("/metrics", metrics),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+
+
+def create_app(config: ApiConfig) -> Starlette:
+    """The application for one configuration. Opens nothing before its lifespan begins."""
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=list(config.cors_origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type"],
+        max_age=600,
+    )
+    guards = Middleware(Guards, is_secure=config.cookie_secure)
+    app = Starlette(routes=routes(), middleware=[guards, *([cors] if config.cors_origins else [])], lifespan=lifespan)
+    app.state.config = config
+    return app

@@ -1,0 +1,144 @@
+"""GraphQL over HTTP: POST and GET on one path, GraphiQL for browsers that ask for a page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.requests import Request as HttpRequest
+from starlette.responses import FileResponse, Response
+
+from api import limits
+from api.auth import who_asks
+from api.config import ApiConfig
+from api.context import ApiContext
+from api.errors import ApiError, Code, limit_exceeded
+from api.graphql import Answer, Request, run
+
+GRAPHQL_JSON = "application/graphql-response+json"
+JSON = "application/json"
+GRAPHIQL = Path(__file__).parent / "static" / "graphiql.html"
+STATUS = {Code.UNAUTHENTICATED.value: 401, Code.FORBIDDEN.value: 403, Code.RATE_LIMITED.value: 429}
+
+
+async def graphql(request: HttpRequest) -> Response:
+    """Answer one operation. A response that was executed is 200; what was refused before is 4xx for graphql+json."""
+    config: ApiConfig = request.app.state.config
+    if request.method == "GET" and "query" not in request.query_params and _wants_page(request):
+        return FileResponse(GRAPHIQL, headers={"content-security-policy": GRAPHIQL_POLICY})
+    media = _media(request)
+    if media is None:
+        return Response(status_code=406)
+    try:
+        sent = await _read(request)
+        credential = await who_asks(request, config)
+    except ApiError as error:
+        return _respond(
+            Answer({"errors": [error.formatted]}, is_executed=False), media, STATUS.get(error.code.value, 400)
+        )
+    context = ApiContext(
+        caller=credential.actor if credential else None,
+        config=config,
+        request_id=request.state.request_id,
+        language=language_of(request, credential.language if credential else "en"),
+    )
+    answer = await run(sent, context, queries_only=request.method == "GET")
+    return _respond(answer, media, 200 if answer.is_executed or media == JSON else 400)
+
+
+# GraphiQL's own scripts and styles, from our own files only; its editor sets inline styles.
+GRAPHIQL_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def language_of(request: HttpRequest, default: str) -> str:
+    """en or zh-Hans: what the request prefers, else the account's own."""
+    wanted = request.headers.get("accept-language", "")[:200].lower()
+    for part in wanted.split(","):
+        tag = part.split(";")[0].strip()
+        if tag.startswith("zh"):
+            return "zh-Hans"
+        if tag.startswith("en"):
+            return "en"
+    return "zh-Hans" if default.lower().startswith("zh") else "en"
+
+
+def _wants_page(request: HttpRequest) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _media(request: HttpRequest) -> str | None:
+    """The answer's media type by the Accept header; None when it takes neither of ours."""
+    accept = request.headers.get("accept", "")
+    if not accept:
+        return JSON
+    ranges = [part.split(";")[0].strip().lower() for part in accept.split(",")]
+    for media in ranges:
+        if media == GRAPHQL_JSON:
+            return GRAPHQL_JSON
+        if media in (JSON, "application/*", "*/*"):
+            return JSON
+    return None
+
+
+async def _read(request: HttpRequest) -> Request:
+    if request.method == "GET":
+        params = request.query_params
+        return _request(
+            {
+                "query": params.get("query"),
+                "operationName": params.get("operationName") or None,
+                "variables": _json(params["variables"].encode()) if params.get("variables") else None,
+            }
+        )
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if content_type != JSON:
+        raise ApiError(Code.BAD_REQUEST, "Send the request as application/json.")
+    return _request(_json(await _body(request)))
+
+
+async def _body(request: HttpRequest) -> bytes:
+    """The body, refused as soon as it is longer than allowed."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limits.MOST_BODY_BYTES:
+        raise limit_exceeded("bodyBytes", limits.MOST_BODY_BYTES)
+    found = bytearray()
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > limits.MOST_BODY_BYTES:
+            raise limit_exceeded("bodyBytes", limits.MOST_BODY_BYTES)
+    return bytes(found)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise ApiError(Code.BAD_REQUEST, "This is not JSON.") from None
+
+
+def _request(body: Any) -> Request:
+    if isinstance(body, Sequence):
+        raise ApiError(Code.BAD_REQUEST, "One operation a request; batches are not answered.")
+    if not isinstance(body, Mapping) or not isinstance(body.get("query"), str) or not body["query"].strip():
+        raise ApiError(Code.BAD_REQUEST, "Send a JSON object with `query`, and `variables` where it has any.")
+    variables, name = body.get("variables"), body.get("operationName")
+    if variables is not None and not isinstance(variables, Mapping):
+        raise ApiError(Code.BAD_REQUEST, "`variables` is an object.")
+    if name is not None and not isinstance(name, str):
+        raise ApiError(Code.BAD_REQUEST, "`operationName` is text.")
+    if not isinstance(body.get("extensions") or {}, Mapping):
+        raise ApiError(Code.BAD_REQUEST, "`extensions` is an object.")
+    return Request(body["query"], variables or {}, name)
+
+
+def _respond(answer: Answer, media: str, status: int) -> Response:
+    headers = {"cache-control": "no-store"}
+    waits = [
+        error["extensions"].get("retryAfterSeconds") for error in answer.body.get("errors", ()) if "extensions" in error
+    ]
+    if any(waits):
+        headers["retry-after"] = str(max(wait for wait in waits if wait))
+    return Response(orjson.dumps(answer.body), status, headers, f"{media}; charset=utf-8")
