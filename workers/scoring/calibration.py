@@ -45,7 +45,11 @@ class Calibration:
         return np.asarray(np.interp(raw, self.raw, self.calibrated), dtype=np.float64)
 
     def to_json(self) -> dict[str, Any]:
-        return {"method": "isotonic" if self.raw else "none", "raw": list(self.raw), "calibrated": list(self.calibrated)}
+        return {
+            "method": "isotonic" if self.raw else "none",
+            "raw": list(self.raw),
+            "calibrated": list(self.calibrated),
+        }
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> Self:

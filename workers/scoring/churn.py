@@ -70,7 +70,15 @@ def train(history: History, say: Progress, threads: int = THREADS) -> Trained:
         held_out, labels = known[last]
         calibration = Calibration.fit(_fit(family, before, threads).predict(held_out), labels)
     return Trained(
-        NAME, history.as_of, learner, calibration, cut_offs, feature_hash(learner.features), history.data_hash, judged, why
+        NAME,
+        history.as_of,
+        learner,
+        calibration,
+        cut_offs,
+        feature_hash(learner.features),
+        history.data_hash,
+        judged,
+        why,
     )
 
 

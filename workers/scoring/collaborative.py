@@ -1,27 +1,68 @@
 """What families with similar baskets buy: EASE, item-kNN, a low-rank view and taste neighbours, as of one cut-off.
 
 Everything is fitted on the history it is given and on nothing later. Sums over members are of whole numbers where they
-can be, and linear algebra runs on one thread (`quiet`), so that the same history gives the same bytes.
+can be, and linear algebra runs on one thread (the job sees to that): the same history gives the same bytes.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from workers.scoring.history import DAY_SECONDS, History, Ints, Table, day_number
+from workers.scoring.history import DAY_SECONDS, History, Ints, day_number
 
 Matrix = npt.NDArray[np.float32]
 EASE_LAMBDA = 500.0
-NEXT_LAMBDA = 300.0
 FACTORS = 12
 NEIGHBOURS = 2_000
 """Members that taste neighbours are looked for among: enough, and bounded whatever the number of members."""
+NEIGHBOUR_POWER = 8
 FITTED_ON = 100_000
-"""Members that the item weights are fitted on, at most."""
-WINDOW_DAYS = 30
+"""Members that the weights are fitted on, at most."""
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Every (member, category) pair once, by member and then category, with when it was bought and how often."""
+
+    member: Ints
+    category: Ints
+    times: Ints
+    first_age: Ints  # days before the cut-off; 1 = the day before
+    last_age: Ints
+    width: int  # categories
+
+    @classmethod
+    def of(cls, history: History) -> "Owned":
+        baskets, width = history.baskets, max(len(history.categories), 1)
+        keys = baskets["member"] * width + baskets["category"]
+        pairs, position, times = np.unique(keys, return_inverse=True, return_counts=True)
+        age = day_number(history.as_of) - baskets["at_s"] // DAY_SECONDS
+        first = np.zeros(pairs.size, dtype=np.int64)
+        last = np.full(pairs.size, np.iinfo(np.int64).max)
+        np.maximum.at(first, position, age)
+        np.minimum.at(last, position, age)
+        return cls(pairs // width, pairs % width, times, first, last, width)
+
+    def dense(
+        self, members: Ints, values: npt.NDArray[np.generic], chosen: npt.NDArray[np.bool_] | None = None
+    ) -> Matrix:
+        """A value for each pair as a matrix: a row a member (ascending), a column a category, 0 where there is none."""
+        low, high = np.searchsorted(self.member, [members[0], members[-1] + 1]) if members.size else (0, 0)
+        part = slice(low, high)
+        row = np.searchsorted(members, self.member[part])
+        kept = members[np.minimum(row, members.size - 1)] == self.member[part] if members.size else row < 0
+        if chosen is not None:
+            kept &= chosen[part]
+        matrix = np.zeros((members.size, self.width), dtype=np.float32)
+        matrix[row[kept], self.category[part][kept]] = values[part][kept]
+        return matrix
+
+    def per_category(self, chosen: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.float64]:
+        """How many members each category has, among the chosen pairs."""
+        category = self.category if chosen is None else self.category[chosen]
+        return np.bincount(category, minlength=self.width).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -31,85 +72,38 @@ class Tastes:
     ease: Matrix
     cosine: Matrix
     low_rank: Matrix
-    following: Matrix  # what was newly bought in the last window, explained by what was owned before it
     neighbours: Matrix  # baskets of the sampled members
 
-    def score(self, owned: Matrix, recent: Matrix) -> dict[str, Matrix]:
-        """Scores of every category for members with these baskets (rows): members x categories each."""
-        breadth = np.maximum(owned.sum(axis=1, keepdims=True), 1)
+    @classmethod
+    def fit(cls, owned: Owned) -> "Tastes":
+        everyone = np.unique(owned.member)
+        members = everyone[:: max(1, -(-everyone.size // FITTED_ON))]
+        kept = np.isin(owned.member, members)
+        cells = (np.ones(int(kept.sum())), (np.searchsorted(members, owned.member[kept]), owned.category[kept]))
+        baskets = sparse.csr_matrix(cells, shape=(members.size, owned.width))
+        together = np.asarray((baskets.T @ baskets).todense(), dtype=np.float64)
+        inverse = np.linalg.inv(together + EASE_LAMBDA * np.eye(owned.width))
+        ease = -inverse / np.diag(inverse)[None, :]
+        norm = np.sqrt(np.maximum(np.diag(together), 1))
+        cosine = together / norm[:, None] / norm[None, :]
+        np.fill_diagonal(ease, 0)
+        np.fill_diagonal(cosine, 0)
+        _, vectors = np.linalg.eigh(together)
+        top = vectors[:, -FACTORS:]
+        sampled = members[:: max(1, -(-members.size // NEIGHBOURS))]
+        ones = np.ones(owned.member.size, dtype=np.float32)
+        parts = (ease, cosine, top @ top.T, owned.dense(sampled, ones))
+        return cls(*(part.astype(np.float32) for part in parts))
+
+    def score(self, ever: Matrix, recent: Matrix, times: Matrix) -> dict[str, Matrix]:
+        """Scores of every category for members (rows) with these baskets: bought ever, lately, log of how often."""
+        breadth = np.maximum(ever.sum(axis=1, keepdims=True), 1)
         size = np.maximum(np.sqrt(self.neighbours.sum(axis=1)), 1)
-        alike = (owned @ (self.neighbours / size[:, None]).T) / np.sqrt(breadth)
-        weight = alike.astype(np.float32) ** 8
-        weight[alike > 0.9999] = 0  # herself
+        alike = (ever @ (self.neighbours / size[:, None]).T) / np.sqrt(breadth)
+        weight = np.where(alike > 0.9999, 0, alike).astype(np.float32) ** NEIGHBOUR_POWER  # not herself
         total = np.maximum(weight.sum(axis=1, keepdims=True), np.float32(1e-9))
         return {
-            "ease": owned @ self.ease,
-            "ease_recent": recent @ self.ease,
-            "item_knn": (owned @ self.cosine) / breadth,
-            "low_rank": owned @ self.low_rank,
-            "following": _with_one(owned) @ self.following,
+            "ease": ever @ self.ease, "ease_recent": recent @ self.ease, "ease_times": times @ self.ease,
+            "item_knn": (ever @ self.cosine) / breadth, "low_rank": ever @ self.low_rank,
             "alike": (weight @ self.neighbours) / total,
-        }
-
-
-def owned_matrix(table: Table, members: Ints, width: int, newest_first_day: int | None = None) -> Matrix:
-    """1 where the member (row) bought the category (column), since a day when one is given."""
-    rows = np.full(int(max(table["member"].max(initial=-1), members.max(initial=-1))) + 1, -1, dtype=np.int64)
-    rows[members] = np.arange(members.size)
-    at = rows[table["member"]]
-    chosen = at >= 0
-    if newest_first_day is not None:
-        chosen &= table["at_s"] >= newest_first_day * DAY_SECONDS
-    matrix = np.zeros((members.size, width), dtype=np.float32)
-    matrix[at[chosen], table["category"][chosen]] = 1
-    return matrix
-
-
-def fit(history: History) -> Tastes:
-    """The weights as of `history.as_of`."""
-    width = len(history.categories)
-    everyone = np.unique(history.baskets["member"])
-    members = everyone[:: max(1, -(-everyone.size // FITTED_ON))]
-    owned = sparse.csr_matrix(owned_matrix(history.baskets, members, width))
-    together = np.asarray((owned.T @ owned).todense(), dtype=np.float64)
-    buyers = np.diag(together).copy()
-    inverse = np.linalg.inv(together + EASE_LAMBDA * np.eye(width))
-    ease = -inverse / np.diag(inverse)[None, :]
-    np.fill_diagonal(ease, 0)
-    norm = np.sqrt(np.maximum(buyers, 1))
-    cosine = together / norm[:, None] / norm[None, :]
-    np.fill_diagonal(cosine, 0)
-    _, vectors = np.linalg.eigh(together)
-    top = vectors[:, -FACTORS:]
-    sampled = members[:: max(1, -(-members.size // NEIGHBOURS))]
-    return Tastes(
-        ease=ease.astype(np.float32),
-        cosine=cosine.astype(np.float32),
-        low_rank=(top @ top.T).astype(np.float32),
-        following=_following(history, members, width),
-        neighbours=owned_matrix(history.baskets, sampled, width),
-    )
-
-
-def _with_one(owned: Matrix) -> Matrix:
-    return np.concatenate([owned, np.ones((owned.shape[0], 1), dtype=np.float32)], axis=1)
-
-
-def _following(history: History, members: Ints, width: int) -> Matrix:
-    """Ridge weights from what was owned a window ago (and a constant) to what was first bought in that window."""
-    start = history.as_of - timedelta(days=WINDOW_DAYS)
-    earlier = history.before(start)
-    known = members[np.isin(members, earlier.baskets["member"])]
-    if known.size == 0:
-        return np.zeros((width + 1, width), dtype=np.float32)
-    owned = _with_one(owned_matrix(earlier.baskets, known, width))
-    bought = owned_matrix(history.between(history.baskets, start, history.as_of), known, width)
-    fresh = bought * (1 - owned[:, :width])
-    gram = (owned.T @ owned).astype(np.float64)
-    return np.linalg.solve(gram + NEXT_LAMBDA * np.eye(width + 1), (owned.T @ fresh).astype(np.float64)).astype(
-        np.float32
-    )
-
-
-def since(history: History, days: int) -> int:
-    return day_number(history.as_of) - days
+        }  # fmt: skip
