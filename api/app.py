@@ -17,6 +17,7 @@ from api.config import ApiConfig
 from api.guards import Guards
 from api.health import live, metrics, ready
 from api.http import graphql
+from api.pages import routes as page_routes
 from api.projection.reading import close_reads, open_reads
 from api.schema import build_schema
 from api.websocket import graphql_websocket
@@ -61,6 +62,7 @@ def routes() -> list[BaseRoute]:
         Route("/ready", ready),
         Route("/metrics", metrics),
         Mount("/static", StaticFiles(directory=STATIC)),
+        *page_routes,
     ]
 
 

@@ -1,0 +1,182 @@
+"""The consultant's desk: take the next call, see why, log what came of it, next."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.pages.web import Viewer, ask, back_to, is_recent, language_of, page, problem_text, viewer_of, wish
+from domain.care.callbacks import Disposition
+
+
+async def show(request: Request) -> Response:
+    viewer = await viewer_of(request, "desk")
+    if isinstance(viewer, Response):
+        return viewer
+    return await _desk(request, viewer, request.query_params.get("problem"))
+
+
+async def _desk(request: Request, viewer: Viewer, problem: str | None, **form: Any) -> Response:
+    data = (await ask(request, viewer, "desk"))["data"]
+    held = [edge["node"] for edge in data["held"]["edges"] if edge["node"]["isMine"] and edge["node"]["member"]]
+    wanted = form.pop("task", None) or request.query_params.get("task")
+    task = next((task for task in held if task["id"] == wanted), held[0] if held else None)
+    return page(
+        request,
+        "desk.html",
+        viewer,
+        zone=task["member"]["timeZone"] if task else None,
+        waiting=data["waiting"],
+        held=held,
+        task=task,
+        phone=await _phone(request, viewer, task) if task else None,
+        dispositions=[disposition.value for disposition in Disposition],
+        business_now=viewer.business_now,
+        logged=_logged(request),
+        notice=request.query_params.get("notice"),
+        problem=problem_text(language_of(request), problem),
+        chosen=form.get("disposition"),
+        note=form.get("note"),
+    )
+
+
+def _logged(request: Request) -> dict[str, Any] | None:
+    """What was logged just now, read from the link; only ids and codes travel in it."""
+    query = request.query_params
+    disposition, step = query.get("disposition"), query.get("step")
+    if disposition not in Disposition.__members__ or not step or not query.get("logged"):
+        return None
+    return {
+        "id": query["logged"],
+        "disposition": disposition,
+        "nextStep": step,
+        "canUndo": is_recent(query.get("until")),
+    }
+
+
+async def _phone(request: Request, viewer: Viewer, task: dict[str, Any]) -> str | None:
+    """The number to dial, in full where the viewer's role may: revealed once for each lease, and audited."""
+    masked: str | None = task["member"]["phone"]
+    if not masked:
+        return None
+    key = f"{task['id']}-{task['fence']}-phone"
+    answer = await wish(request, viewer, "reveal_phone", member=task["member"]["id"], key=key)
+    revealed: list[str] = answer.get("values") or [masked]
+    return revealed[0]
+
+
+async def take(request: Request) -> Response:
+    viewer, form = await _posted(request)
+    if isinstance(viewer, Response):
+        return viewer
+    answer = await wish(request, viewer, "take_next_callback", key=form["key"])
+    return _opened(answer)
+
+
+async def open_one(request: Request) -> Response:
+    viewer, form = await _posted(request)
+    if isinstance(viewer, Response):
+        return viewer
+    return _opened(await wish(request, viewer, "open_callback", task=form["task"], key=form["key"]))
+
+
+def _opened(answer: dict[str, Any], **more: object) -> Response:
+    task = (answer.get("task") or {}).get("id")
+    problem = None if answer["__typename"] == "CallbackLeased" else answer["__typename"]
+    return back_to("/desk", task=task, problem=problem, **more)
+
+
+async def renew(request: Request) -> Response:
+    viewer, form = await _posted(request)
+    if isinstance(viewer, Response):
+        return viewer
+    lease = {"taskId": form["task"], "fence": int(form["fence"])}
+    answer = await wish(request, viewer, "renew_callback", input=lease, key=form["key"])
+    if answer["__typename"] != "CallbackLeased":
+        return back_to("/desk", problem=answer["__typename"])
+    return back_to("/desk", task=form["task"], notice="renewed")
+
+
+async def release(request: Request) -> Response:
+    viewer, form = await _posted(request)
+    if isinstance(viewer, Response):
+        return viewer
+    lease = {"taskId": form["task"], "fence": int(form["fence"]), "reason": form.get("reason") or "desk"}
+    answer = await wish(request, viewer, "release_callback", input=lease, key=form["key"])
+    if answer["__typename"] != "CallbackReleased":
+        return back_to("/desk", problem=answer["__typename"])
+    return back_to("/desk", notice="released")
+
+
+async def log(request: Request) -> Response:
+    """Log the outcome, then bring the next call. What was typed is kept when it could not be saved."""
+    viewer, form = await _posted(request)
+    if isinstance(viewer, Response):
+        return viewer
+    outcome = {
+        "taskId": form["task"],
+        "fence": int(form["fence"]),
+        "disposition": form.get("disposition", ""),
+        "note": form.get("note", ""),
+        "callLaterAt": _moment(form.get("later"), form.get("zone")),
+    }
+    answer = await wish(request, viewer, "log_callback_outcome", input=outcome, key=form["key"])
+    if answer["__typename"] != "CallbackOutcomeLogged":
+        return await _desk(request, viewer, answer["__typename"], **form)
+    following = await wish(request, viewer, "take_next_callback", key=f"{form['key']}-next")
+    task = (following.get("task") or {}).get("id")
+    return back_to(
+        "/desk",
+        task=task,
+        logged=answer["outcomeId"],
+        disposition=outcome["disposition"],
+        step=answer["nextStep"],
+        until=answer["undoUntil"],
+    )
+
+
+def _moment(typed: str | None, zone: str | None) -> str | None:
+    """A date and time typed in the member's own zone; what cannot be read is left to the verb to refuse."""
+    if not typed:
+        return None
+    try:
+        return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(zone or "UTC")).isoformat()
+    except (ValueError, KeyError):
+        return typed
+
+
+async def undo(request: Request) -> Response:
+    viewer, form = await _posted(request)
+    if isinstance(viewer, Response):
+        return viewer
+    answer = await wish(request, viewer, "undo_callback_outcome", outcome=form["outcome"], key=form["key"])
+    if answer["__typename"] != "CallbackOutcomeUndone":
+        return back_to("/desk", problem=answer["__typename"])
+    return back_to("/desk", task=(answer.get("task") or {}).get("id"), notice="undone")
+
+
+async def _posted(request: Request) -> tuple[Viewer | Response, dict[str, str]]:
+    viewer = await viewer_of(request, "desk")
+    if isinstance(viewer, Response):
+        return viewer, {}
+    form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    needed = {"key", *({"task", "fence"} if request.url.path in FENCED else set())}
+    if not needed <= form.keys() or not form.get("fence", "0").isdigit():
+        return back_to("/desk", problem="OTHER"), {}
+    return viewer, form
+
+
+FENCED = frozenset({"/desk/renew", "/desk/release", "/desk/outcome"})
+
+routes = [
+    Route("/desk", show),
+    Route("/desk/take", take, methods=["POST"]),
+    Route("/desk/open", open_one, methods=["POST"]),
+    Route("/desk/renew", renew, methods=["POST"]),
+    Route("/desk/release", release, methods=["POST"]),
+    Route("/desk/outcome", log, methods=["POST"]),
+    Route("/desk/undo", undo, methods=["POST"]),
+]

@@ -1,0 +1,168 @@
+"""What every page shares: the language, the frame, forms that can be sent twice, and documents run as the viewer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.auth import who_asks
+from api.errors import ApiError
+from api.graphql import execute
+from api.pages.texts import LANGUAGES, WORDS, text
+from domain.platform.actors import Actor
+from domain.platform.ids import new_id
+from domain.platform.roles import Role
+
+HERE = Path(__file__).parent
+ROOMS: dict[str, frozenset[Role]] = {
+    "desk": frozenset({Role.CONSULTANT, Role.ADVISOR, Role.STORE_MANAGER, Role.OPERATOR}),
+    "store": frozenset({Role.CONSULTANT, Role.ADVISOR, Role.STORE_MANAGER, Role.OPERATOR}),
+    "outbox": frozenset({Role.CONSULTANT, Role.ADVISOR, Role.STORE_MANAGER, Role.OPERATOR}),
+}
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+LANGUAGE_COOKIE = "nestling_language"
+
+templates = Environment(
+    loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+
+
+@cache
+def document(name: str) -> str:
+    """A GraphQL document of the pages, with the fragments it names."""
+    body = (HERE / "documents" / f"{name}.graphql").read_text(encoding="utf-8")
+    return body + (HERE / "documents" / "family.graphql").read_text(encoding="utf-8") if "...Family" in body else body
+
+
+def language_of(request: Request) -> str:
+    """What the viewer chose, else the first of hers that we speak."""
+    chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in LANGUAGES:
+        return str(chosen)
+    wanted = request.headers.get("accept-language", "").split(",")
+    return next(("zh-Hans" if tag.strip().lower().startswith("zh") else "en" for tag in wanted if tag.strip()), "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The person in front of the page."""
+
+    actor: Actor
+    name: str
+    business_now: datetime
+
+    @property
+    def role(self) -> Role:
+        return self.actor.role
+
+
+async def viewer_of(request: Request, room: str) -> Viewer | Response:
+    """Who looks, or where to send her: to the login, or to a page that says this one is for other roles."""
+    try:
+        credential = await who_asks(request, request.app.state.config)
+    except ApiError:  # a form from a foreign page, or a token that is no good
+        return page(request, "problem.html", None, 403, title="foreign_form", text="foreign_form_text", back=f"/{room}")
+    if credential is None or not credential.actor.is_staff:
+        return RedirectResponse(f"/login?{urlencode({'next': request.url.path})}", 303)
+    actor = credential.actor
+    found = (await run(request, actor, "viewer"))["data"]["viewer"]
+    name = found["staff"]["name"] if found["staff"] else ""
+    viewer = Viewer(actor, name, datetime.fromisoformat(found["businessNow"]))
+    if actor.role not in ROOMS[room]:
+        return page(request, "problem.html", viewer, 403, title="not_yours", text="not_yours_text", back="/login")
+    return viewer
+
+
+async def run(request: Request, actor: Actor, name: str, **variables: Any) -> dict[str, Any]:
+    """Run a document as the actor: `{"data": ..., "errors": ...}`, as any client would read it."""
+    return await execute(
+        document(name), variables, actor, config=request.app.state.config, language=language_of(request)
+    )
+
+
+async def ask(request: Request, viewer: Viewer, name: str, **variables: Any) -> dict[str, Any]:
+    """Run a document as the viewer."""
+    return await run(request, viewer.actor, name, **variables)
+
+
+async def wish(request: Request, viewer: Viewer, name: str, **variables: Any) -> dict[str, Any]:
+    """Run a mutation; its `result`, or `{"__typename": <error code>}` when the whole operation was refused."""
+    answer = await ask(request, viewer, name, **variables)
+    result = (answer.get("data") or {}).get("result")
+    if result:
+        return dict(result)
+    codes = [error.get("extensions", {}).get("code", "OTHER") for error in answer.get("errors") or []]
+    return {"__typename": codes[0] if codes else "OTHER"}
+
+
+def problem_text(language: str, name: str | None) -> str:
+    """What went wrong, for the person in front of the page; empty when nothing did."""
+    if not name:
+        return ""
+    return text(language, f"problem_{name if name in WORDS['problem'] else 'OTHER'}")
+
+
+def page(request: Request, template: str, viewer: Viewer | None, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template in the viewer's language with what every page has."""
+    language = language_of(request)
+    zone = ZoneInfo(values.pop("zone", None) or "UTC")
+
+    def moment(value: str | datetime | None, shape: str = "%Y-%m-%d %H:%M") -> str:
+        if value is None:
+            return ""
+        aware = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return aware.astimezone(zone).strftime(shape)
+
+    filters = {
+        "moment": moment,
+        "clock": lambda value: moment(value, "%H:%M"),
+        "local_input": lambda value: moment(value, "%Y-%m-%dT%H:%M"),
+    }
+    environment = templates.overlay()
+    environment.filters = {**templates.filters, **filters}
+    html = environment.get_template(template).render(
+        t=lambda key, **named: text(language, key, **named),
+        language=language,
+        viewer=viewer,
+        rooms=[room for room, roles in ROOMS.items() if viewer and viewer.role in roles],
+        clock_note=_clock_note(viewer, language),
+        here=request.url.path.split("/")[1],
+        new_key=lambda: str(new_id()),
+        **values,
+    )
+    response = HTMLResponse(html, status, {"Content-Security-Policy": CONTENT_POLICY, "Cache-Control": "no-store"})
+    if request.query_params.get("lang") in LANGUAGES:
+        response.set_cookie(LANGUAGE_COOKIE, language, max_age=365 * 86_400, samesite="lax", httponly=True)
+    return response
+
+
+def _clock_note(viewer: Viewer | None, language: str) -> str:
+    """Where the business clock is not the real one, the page says so."""
+    if viewer is None or abs(viewer.business_now - datetime.now(UTC)) < timedelta(minutes=1):
+        return ""
+    return text(language, "demo_clock", now=viewer.business_now.strftime("%Y-%m-%d %H:%M"))
+
+
+def back_to(path: str, **query: object) -> RedirectResponse:
+    """After a form: the page again by GET, so that a reload repeats nothing."""
+    wanted: Mapping[str, str] = {key: str(value) for key, value in query.items() if value not in (None, "")}
+    return RedirectResponse(f"{path}?{urlencode(wanted)}" if wanted else path, 303)
+
+
+def is_recent(until: str | None) -> bool:
+    """Whether a real-clock moment named in a link is still ahead."""
+    try:
+        return until is not None and datetime.fromisoformat(until) > datetime.now(UTC)
+    except ValueError:
+        return False
