@@ -16,12 +16,15 @@ from api.changes import CHANGES
 from api.config import ApiConfig
 from api.guards import Guards
 from api.health import live, metrics, ready
+from api.hooks import hook_routes
 from api.http import graphql
 from api.pages import routes as page_routes
 from api.projection.reading import close_reads, open_reads
 from api.schema import build_schema
+from api.unsubscribe import unsubscribe_routes
 from api.websocket import graphql_websocket
 from domain.database import tortoise_config
+from domain.gateway import suppressions
 from domain.platform.changes import CREDENTIALS
 
 STATIC = Path(__file__).parent / "static"
@@ -44,6 +47,7 @@ async def reading(config: ApiConfig) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     config: ApiConfig = app.state.config
+    suppressions.use_key(config.address_hash_key.encode())
     await Tortoise.init(
         config=tortoise_config(config.database_url, max_size=config.pool_size), _enable_global_fallback=True
     )
@@ -54,7 +58,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await Tortoise.close_connections()
 
 
-def routes() -> list[BaseRoute]:
+def routes(config: ApiConfig) -> list[BaseRoute]:
     return [
         Route("/graphql", graphql, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", graphql_websocket),
@@ -62,6 +66,8 @@ def routes() -> list[BaseRoute]:
         Route("/ready", ready),
         Route("/metrics", metrics),
         Mount("/static", StaticFiles(directory=STATIC)),
+        *hook_routes(config),
+        *unsubscribe_routes(config),
         *page_routes,
     ]
 
@@ -76,6 +82,8 @@ def create_app(config: ApiConfig) -> Starlette:
         max_age=600,
     )
     guards = Middleware(Guards, is_secure=config.cookie_secure)
-    app = Starlette(routes=routes(), middleware=[guards, *([cors] if config.cors_origins else [])], lifespan=lifespan)
+    app = Starlette(
+        routes=routes(config), middleware=[guards, *([cors] if config.cors_origins else [])], lifespan=lifespan
+    )
     app.state.config = config
     return app

@@ -99,7 +99,8 @@ class Settings(BaseSettings):
         description="The SMS provider makes one message of a repeated Idempotency-Key; only then is one posted again.",
     )
     SMS_LOOK_UP: bool = Field(
-        default=False, description="The SMS provider answers GET SMS_URL?client_ref=KEY, which settles unknown outcomes."
+        default=False,
+        description="The SMS provider answers GET SMS_URL?client_ref=KEY, which settles unknown outcomes.",
     )
     SMS_TEST_PROVIDER: bool = Field(
         default=False, description="The SMS provider is a test system: it alone may be sent synthetic contacts."
