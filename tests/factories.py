@@ -2,12 +2,17 @@
 
 import secrets
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from domain.care.callbacks import CallbackKind, CallbackTask
+from domain.commerce.orders import Order, OrderChannel, OrderLine
+from domain.commerce.products import Product
 from domain.commerce.staff import RowScope, Staff
 from domain.commerce.stores import Distributor, Store
+from domain.insight.models import ModelState, ScoringModel
+from domain.insight.scores import Score
 from domain.people.babies import Baby
 from domain.people.consents import Consent, ConsentState
 from domain.people.households import Household
@@ -138,3 +143,52 @@ async def make_reachable(member: Member, *, phone: str = "+12025550123", email: 
         for channel in (Channel.SMS, Channel.EMAIL, Channel.CALL):
             await make_consent(member, purpose, channel)
     return member
+
+
+async def make_product(category: str, **fields: Any) -> Product:
+    return await Product.create(
+        **{"source": "test", "external_id": _key(), "name": category.title(), "category": category, **fields}
+    )
+
+
+async def make_order(member: Member, at: datetime, total: str = "25.00", product: Product | None = None) -> Order:
+    order = await Order.create(
+        source="test",
+        external_id=_key(),
+        member_id=member.id,
+        channel=OrderChannel.POS,
+        ordered_at=at,
+        currency="USD",
+        total=Decimal(total),
+        payload_hash="-",
+    )
+    if product is not None:
+        await OrderLine.create(order_id=order.id, line_no=1, product_id=product.id, quantity=1, amount=Decimal(total))
+    return order
+
+
+async def make_model(name: str) -> ScoringModel:
+    return await ScoringModel.create(
+        name=name,
+        version="1",
+        family="lightgbm",
+        state=ModelState.CHAMPION,
+        as_of=NOON.date(),
+        horizon_days=30,
+        feature_hash="-",
+        data_hash="-",
+        artifact="-",
+        trained_at=NOON,
+    )
+
+
+async def make_score(model: ScoringModel, member: Member, probability: float, category: str = "") -> Score:
+    return await Score.create(
+        member_id=member.id,
+        model_name=model.name,
+        category=category,
+        probability=probability,
+        rank=1,
+        model_id=model.id,
+        as_of=NOON.date(),
+    )

@@ -16,7 +16,6 @@ from domain.outreach.contactability import CURED_BY_TIME, RULES_VERSION, decide
 from domain.outreach.decisions import Verdict
 from domain.outreach.facts import Child, Snapshot, Wording, snapshot_from_json, snapshot_to_json
 from domain.outreach.hours import week_start
-from domain.outreach.law.packs import weekly_cap
 from domain.outreach.reasons import WORDS, Reason, say_reason
 from domain.people.consents import ConsentState
 from domain.people.members import MemberStatus
@@ -278,4 +277,3 @@ def test_a_held_touch_may_leave_at_its_next_possible_time_and_not_a_moment_befor
     same_week = week_start(just_before, held.zones[0]) == answer.week_start
     before = replace(held, at=max(held.at, just_before), week_touches=held.week_touches if same_week else 0)
     assert decide(before).verdict is Verdict.HOLD
-    assert (held.week_touches >= weekly_cap(held.purpose)) >= is_new_week or held.not_before > held.at
