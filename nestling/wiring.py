@@ -29,7 +29,6 @@ def api_config(settings: Settings) -> ApiConfig:
         introspection=settings.INTROSPECTION,
         service_reads_per_minute=settings.SERVICE_READS_PER_MINUTE,
         channels=channels_config(settings),
-        channels=channels_config(settings),
     )
 
 

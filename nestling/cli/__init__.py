@@ -35,14 +35,14 @@ def main() -> None:
     try:
         app()
     except NotInstalled as missing:
-        Console(stderr=True).print(str(missing), style="bold", markup=False)
+        Console(stderr=True, soft_wrap=True).print(str(missing), style="bold", markup=False)
         sys.exit(2)
     except (EmbeddedFailed, NotReady) as failed:
-        Console(stderr=True).print(str(failed), style="bold", markup=False)
+        Console(stderr=True, soft_wrap=True).print(str(failed), style="bold", markup=False)
         sys.exit(1)
     except Exception as error:
         if type(error).__name__ != "DiskFullError":  # PostgreSQL's, by whichever library
             raise
         said = "The disk of the database is full. Free some space there and run the same command again: it goes on."
-        Console(stderr=True).print(said, style="bold", markup=False)
+        Console(stderr=True, soft_wrap=True).print(said, style="bold", markup=False)
         sys.exit(1)
