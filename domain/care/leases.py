@@ -15,7 +15,7 @@ from domain.care.redecisions import may_still_call
 from domain.database import connection
 from domain.people.scopes import sees_task
 from domain.platform.actors import Actor
-from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE, announce
+from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE, announce, announce_all
 from domain.platform.clock import business_now, real_now
 from domain.platform.failures import NotPermitted, ValidationError
 from domain.platform.parameters import Parameters
@@ -141,28 +141,28 @@ async def release(
 
 async def reopen_lapsed(limit: int = 100) -> int:
     """Open up to `limit` tasks whose lease ran out; answers how many. Safe to run beside anything, any time."""
-    rows = await connection().execute_query_dict(
-        "UPDATE callback_tasks SET state = 'OPEN', lease_account_id = NULL, lease_until = NULL, version = version + 1 "
-        "WHERE id IN (SELECT id FROM callback_tasks WHERE state = 'LEASED' AND lease_until <= $1 "
-        "ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id",
-        [real_now(), limit],
-    )
-    return len(rows)
+    async with in_transaction():
+        rows = await connection().execute_query_dict(
+            "UPDATE callback_tasks SET state = 'OPEN', lease_account_id = NULL, lease_until = NULL, "
+            "version = version + 1 WHERE id IN (SELECT id FROM callback_tasks WHERE state = 'LEASED' "
+            "AND lease_until <= $1 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id",
+            [real_now(), limit],
+        )
+        await announce_all(CALLBACK_LIST, [row["id"] for row in rows])
+        return len(rows)
 
 
 async def expire_due(limit: int = 1000) -> int:
     """Close up to `limit` open tasks whose time has passed; answers how many. A live lease keeps its task open."""
     async with in_transaction():
         await reopen_lapsed(limit)
-        now = await business_now()
         rows = await connection().execute_query_dict(
             "UPDATE callback_tasks SET state = 'EXPIRED', closed_at = $1, version = version + 1 "
             "WHERE id IN (SELECT id FROM callback_tasks WHERE state = 'OPEN' AND expires_at <= $1 "
             "ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id",
-            [now, limit],
+            [await business_now(), limit],
         )
-        if rows:
-            await announce(CALLBACK_LIST, "expired")
+        await announce_all(CALLBACK_LIST, [row["id"] for row in rows])
         return len(rows)
 
 

@@ -18,7 +18,7 @@ from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.people.consents import ConsentEvidence, ConsentState, write_consent
 from domain.people.identities import callable_phones
 from domain.platform.actors import Actor
-from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE, announce
+from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE, announce, announce_all
 from domain.platform.clock import business_now, real_now
 from domain.platform.failures import NotPermitted, ValidationError
 from domain.platform.ids import new_id
@@ -246,6 +246,7 @@ async def _promise(
             PROMISE_PRIORITY, actor.staff_id, outcome_plan.promise_at + PROMISE_WINDOW, now,
         ],
     )  # fmt: skip
+    await announce(CALLBACK_LIST, promise_id)
     return promise_id
 
 
@@ -287,6 +288,7 @@ async def _put_back(before: dict[str, Any]) -> None:
             "FROM jsonb_populate_record(NULL::callback_tasks, $1::jsonb) was WHERE t.id = was.id",
             [orjson.dumps(image).decode()],
         )
+    await announce_all(CALLBACK_LIST, [UUID(image["id"]) for image in before["cancelled"]])
     await run("DELETE FROM callback_tasks WHERE id = $1", [before["promise_id"]])
     await run("DELETE FROM interactions WHERE id = $1", [before["interaction_id"]])
     await run("DELETE FROM suppressions WHERE id = ANY($1::uuid[])", [before["suppression_ids"]])

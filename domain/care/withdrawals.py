@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from domain.database import connection
-from domain.platform.changes import CALLBACK_LIST, announce
+from domain.platform.changes import CALLBACK_LIST, announce_all
 from domain.platform.sources import Purpose
 
 
@@ -27,6 +27,5 @@ async def cancel_calls(
         "version = t.version + 1 FROM doomed WHERE t.id = doomed.id RETURNING t.id, doomed.before::text AS before",
         [member_id, [purpose.value for purpose in purposes], now, but],
     )
-    for row in rows:
-        await announce(CALLBACK_LIST, row["id"])
+    await announce_all(CALLBACK_LIST, [row["id"] for row in rows])
     return [orjson.loads(row["before"]) for row in rows]

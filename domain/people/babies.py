@@ -89,6 +89,7 @@ class Baby(Model):
         ]
 
 
+MOST_BABIES = 12  # more are a mistake, or somebody after rewards
 TEXT_LENGTHS = {"nickname": 100, "formulaBrand": 100, "allergies": 400}
 
 
@@ -142,13 +143,17 @@ async def add(
         if not await is_in_scope(actor, member_id):
             return MemberNotFound()
         rows = await connection().execute_query_dict(
-            "SELECT household_id, time_zone FROM members WHERE id = $1", [member_id]
+            "SELECT h.id AS household_id, m.time_zone FROM members m JOIN households h ON h.id = m.household_id "
+            "WHERE m.id = $1 FOR NO KEY UPDATE OF h",
+            [member_id],
         )
         flaws = _flaws(actor, facts, Standing(), await _today(rows[0]["time_zone"]))
         if facts.due_on is None and facts.born_on is None:
             flaws.append(FieldError("bornOn", "A due date or a birth date is needed."))
         if flaws:
             return ValidationError(tuple(flaws))
+        if await _is_full(rows[0]["household_id"]):
+            return ValidationError.of("memberId", f"A household has at most {MOST_BABIES} babies.")
         source = facts.said_by or said_by(actor)
         baby_id = new_id()
         values = _columns(facts, source) | {
@@ -232,6 +237,13 @@ def _columns(facts: BabyFacts, source: Source) -> dict[str, Any]:
         "formula_brand": facts.formula_brand, "allergies": facts.allergies,
     }  # fmt: skip
     return columns | {name: value for name, value in plain.items() if value is not None}
+
+
+async def _is_full(household_id: UUID) -> bool:
+    rows = await connection().execute_query_dict(
+        "SELECT count(*) AS babies FROM babies WHERE household_id = $1", [household_id]
+    )
+    return bool(rows[0]["babies"] >= MOST_BABIES)
 
 
 async def _lock_baby(actor: Actor, baby_id: UUID) -> dict[str, Any] | None:

@@ -133,11 +133,16 @@ class MemberUpdated:
 async def update(
     actor: Actor, member_id: UUID, version: int, changes: MemberChanges
 ) -> MemberUpdated | MemberNotFound | VersionConflict | NotPermitted | ValidationError:
-    """Write the given columns if the row is still at `version`; of two at once, one wins and the other learns of it."""
+    """Write the given columns if the row is still at `version`; of two at once, one wins and the other learns of it.
+
+    The handling note is the staff's: no frontend writes it.
+    """
     if not actor.may(Permission.WRITE_MEMBERS):
         return NotPermitted(Permission.WRITE_MEMBERS)
     given = changes.given()
     flaws = _flaws(given)
+    if "handling_note" in given and not actor.is_staff:
+        flaws.append(FieldError("handlingNote", "The staff's own word."))
     if flaws:
         return ValidationError(tuple(flaws))
     if "full_name" in given:

@@ -16,6 +16,7 @@ from domain.care.outcomes import OutcomeLogged, OutcomeNotFound, OutcomeOvertake
 from domain.care.queues import NothingToCall
 from domain.database import connection
 from domain.platform.actors import Actor
+from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE
 from domain.platform.clock import real_now, set_business_clock
 from domain.platform.failures import ValidationError
 from domain.platform.sources import Purpose
@@ -248,3 +249,22 @@ async def _pid_waiting_for_a_lock(watcher: asyncpg.Connection) -> int:
             return int(pid)
         await asyncio.sleep(0.02)
     raise AssertionError("nobody waited for the lock")
+
+
+async def test_whoever_watches_hears_of_the_member_and_the_tasks_at_commit(db: str, desk: Desk) -> None:
+    heard: list[tuple[str, str]] = []
+    watcher = await asyncpg.connect(db)
+    try:
+        for topic in (MEMBER_TIMELINE, CALLBACK_LIST):
+            await watcher.add_listener(topic, lambda _connection, _pid, channel, word: heard.append((channel, word)))
+        lost = await outcomes.log_outcome(desk.actor, desk.task.id, desk.lease.fence + 1, Disposition.REACHED, "")
+        assert isinstance(lost, LeaseLost)
+        logged = await desk.log(Disposition.CALL_LATER, call_later_at=make.NOON + timedelta(days=1))
+        await watcher.execute("SELECT 1")
+        assert set(heard) == {
+            (MEMBER_TIMELINE, str(desk.member.id)),
+            (CALLBACK_LIST, str(desk.task.id)),
+            (CALLBACK_LIST, str(logged.promise_task_id)),
+        }
+    finally:
+        await watcher.close()

@@ -1,5 +1,6 @@
 """Babies: whose word stands, which dates can be right, and that a stopped one stays stopped."""
 
+import asyncio
 from datetime import date, timedelta
 
 import pytest
@@ -104,3 +105,11 @@ async def test_nothing_reopens_a_stopped_baby_and_a_strangers_is_not_found(db: s
     assert await babies.report(make.member_actor(member), stopped.id, born) == BabyStopped()
     stranger = make.member_actor(await make.make_member())
     assert await babies.report(stranger, stopped.id, born) == BabyNotFound()
+
+
+async def test_a_household_has_an_end_even_when_twenty_ask_at_once(db: str) -> None:
+    member, actor = await make.make_member(), await make.make_actor()
+    facts = BabyFacts(born_on=TODAY)
+    answers = await asyncio.gather(*(babies.add(actor, member.id, facts) for _ in range(20)))
+    assert sum(isinstance(answer, BabyAdded) for answer in answers) == babies.MOST_BABIES
+    assert await Baby.all().count() == babies.MOST_BABIES

@@ -62,6 +62,9 @@ async def test_an_update_touches_only_what_it_names(db: str) -> None:
     row = await Member.get(id=member.id)
     assert {row.full_name, row.name_key, row.name_source} == {None}
     assert isinstance(await members.update(actor, member.id, 3, MemberChanges()), ValidationError)
+    frontend = make.frontend_actor()
+    noted = await members.update(frontend, member.id, 3, MemberChanges(handling_note="Spend more."))
+    assert isinstance(noted, ValidationError)
 
 
 @pytest.mark.parametrize("verb", VERBS)
