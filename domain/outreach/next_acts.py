@@ -108,7 +108,7 @@ def _call(today: Today, row: dict[str, Any]) -> Intent:
         params={
             "store": row["store"],
             "nickname": facts.get("nickname", ""),
-            "category": shelf_label(facts.get("category", ""), "en"),
+            "category": shelf_label(facts.get("category", ""), row["language"]),
         },
         formula_class=FormulaClass(facts.get("formula_class", FormulaClass.NONE)),
         is_about_babies=kind is CallbackKind.CAN_FINISH,

@@ -147,7 +147,7 @@ ranked AS (
     ) AS place
     FROM best b JOIN free f ON f.id = b.member_id
 )
-SELECT r.member_id, r.baby_id, r.kind, r.purpose, r.value, r.facts::text AS facts, m.jurisdiction,
+SELECT r.member_id, r.baby_id, r.kind, r.purpose, r.value, r.facts::text AS facts, m.jurisdiction, m.language,
     coalesce(s.name, '') AS store, coalesce(children.list, '[]')::text AS children
 FROM ranked r
 JOIN members m ON m.id = r.member_id
