@@ -1,0 +1,269 @@
+"""Landing imported members: what may land is written set by set, what stands in the way becomes a row's issue.
+
+A phone or e-mail that several rows share stays evidence of each: the first holder answers look-ups, nobody is merged.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from domain.commerce.store_imports import stores_by_code
+from domain.database import connection
+from domain.people.member_imports import KIND, GivenMember, member_of
+from domain.people.names import name_initials, name_key
+from domain.people.phones import is_fictional
+from domain.people.provenance import CONFIDENCE
+from domain.platform.clock import business_now
+from domain.platform.ids import new_id
+from domain.platform.import_rows import LANDED, REPEATED, Cells, Issue, Row, RowOutcome
+from domain.platform.imports import Lander
+from domain.platform.sources import Source
+
+Refusal = Callable[[GivenMember], Issue | None]
+
+
+def member_lander(*, phone_region: str, zone: ZoneInfo) -> Lander:
+    """Lands a chunk of members inside the caller's transaction, about a dozen statements whatever its size."""
+
+    async def land(source: str, rows: Sequence[Row]) -> list[RowOutcome]:
+        now = await business_now()
+        outcomes: list[RowOutcome] = [LANDED] * len(rows)
+        right: list[tuple[int, GivenMember]] = []
+        for place, row in enumerate(rows):
+            read = member_of(row, phone_region=phone_region, zone=zone, now=now)
+            if isinstance(read, Cells):
+                outcomes[place] = tuple(read.issues)
+            else:
+                right.append((place, read))
+        new: list[GivenMember] = []
+        for (place, given), verdict in zip(right, await _verdicts(source, [g for _, g in right], zone), strict=True):
+            outcomes[place] = verdict
+            if verdict == LANDED:
+                new.append(given)
+        if new:
+            await _write(source, new, zone, now)
+        return outcomes
+
+    return land
+
+
+async def _verdicts(source: str, given: list[GivenMember], zone: ZoneInfo) -> list[RowOutcome]:
+    """For each row: landed (it may), repeated, or what stands in the way. The first of two in one chunk counts."""
+    hashes = await _landed_before(source, given)
+    cards = await _card_holders([g.card for g in given if g.card])
+    store_phones = await _store_phones([g.phone for g in given if g.phone])
+    stores = await stores_by_code(source, {g.store: g.store_name for g in given if g.store}, str(zone))
+    verdicts: list[RowOutcome] = []
+    for g in given:
+        before = hashes.get(g.external_id)
+        issues = []
+        if before == g.payload_hash:
+            verdicts.append(REPEATED)
+            continue
+        if before is not None:
+            issues.append(CHANGED)
+        if g.card in cards:
+            issues.append(CARD_TAKEN)
+        if g.phone in store_phones:
+            issues.append(STORE_PHONE)
+        if g.store and g.store not in stores:
+            issues.append(UNKNOWN_STORE)
+        if not issues:
+            hashes[g.external_id] = g.payload_hash
+            cards |= {g.card} if g.card else set()
+        verdicts.append(tuple(issues) or LANDED)
+    return verdicts
+
+
+CHANGED = Issue(
+    "external_id", "payload_changed",
+    "A member with this id is here and says something else; imports overwrite nobody. Change her at the desk.",
+)  # fmt: skip
+CARD_TAKEN = Issue("card", "card_taken", "Another member holds this card: find out whose it is.")
+STORE_PHONE = Issue("phone", "store_phone", "That is a store's own number: ask her for hers, or leave it empty.")
+UNKNOWN_STORE = Issue("store", "unknown_store", "No such store in this source: fill store_name to create it.")
+
+
+async def _landed_before(source: str, given: list[GivenMember]) -> dict[str, str]:
+    """Payload hash by external id; a member who came otherwise than by an import has none that is equal."""
+    rows = await connection().execute_query_dict(
+        "SELECT m.external_id, coalesce(r.payload_hash, '') AS payload_hash FROM members m "
+        "LEFT JOIN imported_rows r ON r.kind = $1 AND r.source = m.source AND r.external_id = m.external_id "
+        "WHERE m.source = $2 AND m.external_id = ANY($3::text[])",
+        [KIND, source, [g.external_id for g in given]],
+    )
+    return {row["external_id"]: row["payload_hash"] for row in rows}
+
+
+async def _card_holders(cards: list[str]) -> set[str | None]:
+    rows = await connection().execute_query_dict(
+        "SELECT DISTINCT value FROM identities WHERE kind = 'CARD' AND value = ANY($1::text[])", [cards]
+    )
+    return {row["value"] for row in rows}
+
+
+async def _store_phones(phones: list[str]) -> set[str | None]:
+    rows = await connection().execute_query_dict(
+        "SELECT DISTINCT phone FROM stores WHERE phone = ANY($1::text[])", [phones]
+    )
+    return {row["phone"] for row in rows}
+
+
+async def _write(source: str, new: list[GivenMember], zone: ZoneInfo, now: datetime) -> None:
+    households = await _households(source, new)
+    stores = await stores_by_code(source, {g.store: None for g in new if g.store}, str(zone))
+    members = {g.external_id: new_id() for g in new}
+    await _insert(
+        "INSERT INTO members (id, household_id, source, external_id, full_name, name_source, name_key, name_initials, "
+        "carer_role, language, jurisdiction, time_zone, store_id, joined_on, joined_channel, joined_campaign)",
+        ("uuid", "uuid", "text", "text", "text", "text", "text", "text", "text", "text", "text", "text", "uuid", "date",
+         "text", "text"),
+        (
+            (members[g.external_id], households[_household_key(g)], source, g.external_id, g.name,
+             Source.IMPORT.value if g.name else None, name_key(g.name) if g.name else None,
+             name_initials(g.name) if g.name else None, g.carer_role.value, g.language, g.jurisdiction, g.time_zone,
+             stores[g.store] if g.store else None, g.joined_on, g.joined_channel and g.joined_channel.value, g.campaign)
+            for g in new
+        ),
+    )  # fmt: skip
+    await _insert(
+        "INSERT INTO imported_rows (kind, source, external_id, payload_hash)", ("text", "text", "text", "text"),
+        ((KIND, source, g.external_id, g.payload_hash) for g in new),
+    )  # fmt: skip
+    await _identities(source, new, members, now)
+    await _consents(new, members)
+    await _tags(source, new, members, now)
+    await _babies(new, households)
+
+
+async def _insert(head: str, types: Sequence[str], rows: Iterator[tuple[object, ...]], tail: str = "") -> None:
+    """One INSERT of many rows by unnest, a type a column; nothing when there are none."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if columns:
+        places = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types, 1))
+        await connection().execute_query(f"{head} SELECT * FROM unnest({places}) {tail}", columns)
+
+
+def _household_key(given: GivenMember) -> str:
+    """Without a household of her own a carer is one."""
+    return f"household:{given.household}" if given.household else f"member:{given.external_id}"
+
+
+async def _households(source: str, new: list[GivenMember]) -> dict[str, UUID]:
+    keys = list(dict.fromkeys(_household_key(g) for g in new))
+    await _insert(
+        "INSERT INTO households (id, source, external_id)", ("uuid", "text", "text"),
+        ((new_id(), source, key) for key in keys), "ON CONFLICT (source, external_id) DO NOTHING",
+    )  # fmt: skip
+    rows = await connection().execute_query_dict(
+        "SELECT external_id, id FROM households WHERE source = $1 AND external_id = ANY($2::text[])", [source, keys]
+    )
+    return {row["external_id"]: row["id"] for row in rows}
+
+
+PRIMARY = """
+INSERT INTO identities (id, member_id, kind, namespace, value, is_synthetic, first_seen_at, last_seen_at, is_primary)
+SELECT g.id, g.member_id, g.kind, g.namespace, g.value, g.synthetic, $7, $7, $8
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bool[])
+    AS g (id, member_id, kind, namespace, value, synthetic)
+"""
+
+
+async def _identities(source: str, new: list[GivenMember], members: dict[str, UUID], now: datetime) -> None:
+    """Hers alone where nobody holds it; a phone or e-mail that somebody holds is kept beside as evidence.
+
+    A card that was registered at a desk a moment ago violates the constraint: the chunk is tried again and sees it.
+    """
+    rows = [
+        (new_id(), members[g.external_id], kind, namespace, value, kind == "PHONE" and is_fictional(value))
+        for g in new
+        for kind, namespace, value in (
+            ("EXTERNAL_ID", source, g.external_id), ("CARD", "", g.card), ("PHONE", "", g.phone), ("EMAIL", "", g.email)
+        )
+        if value
+    ]  # fmt: skip
+    strong = [row for row in rows if row[2] in ("EXTERNAL_ID", "CARD")]
+    shareable = [row for row in rows if row[2] in ("PHONE", "EMAIL")]
+    await connection().execute_query(PRIMARY, [*_columns(strong), now, True])
+    if not shareable:
+        return
+    held = await connection().execute_query_dict(
+        f"{PRIMARY} ON CONFLICT (kind, namespace, value) WHERE is_primary DO NOTHING RETURNING id",
+        [*_columns(shareable), now, True],
+    )
+    primary = {row["id"] for row in held}
+    shared = [row for row in shareable if row[0] not in primary]
+    if shared:
+        await connection().execute_query(PRIMARY, [*_columns(shared), now, False])
+
+
+def _columns(rows: list[tuple[UUID, UUID, str, str, str, bool]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def _consents(new: list[GivenMember], members: dict[str, UUID]) -> None:
+    await _insert(
+        "INSERT INTO consents (id, member_id, purpose, channel, state, given_at, source, how, text_version, text_hash)",
+        ("uuid", "uuid", "text", "text", "text", "timestamptz", "text", "text", "text", "text"),
+        (
+            (new_id(), members[g.external_id], purpose.value, channel.value, "GRANTED", g.consent_at, "IMPORT",
+             "import", g.consent_version, hashlib.sha256(g.consent_text.encode()).hexdigest())
+            for g in new for purpose, channel in g.consents
+        ),
+    )  # fmt: skip
+
+
+async def _tags(source: str, new: list[GivenMember], members: dict[str, UUID], now: datetime) -> None:
+    keys = sorted({key for g in new for key in g.tags})
+    if not keys:
+        return
+    await _insert(
+        "INSERT INTO tags (id, key, family, label_en, label_zh, description)",
+        ("uuid", "text", "text", "text", "text", "text"),
+        ((new_id(), key, "ATTRIBUTE", key, key, f"Came with an import of {source}") for key in keys),
+        "ON CONFLICT (key) DO NOTHING",
+    )
+    rows = await connection().execute_query_dict("SELECT key, id FROM tags WHERE key = ANY($1::text[])", [keys])
+    ids = {row["key"]: row["id"] for row in rows}
+    await _insert(
+        "INSERT INTO member_tags (id, tag_id, member_id, source, evidence, set_at)",
+        ("uuid", "uuid", "uuid", "text", "text", "timestamptz"),
+        (
+            (new_id(), ids[key], members[g.external_id], "IMPORT", f"import of {source}", now)
+            for g in new
+            for key in g.tags
+        ),
+    )
+
+
+BABIES = """
+INSERT INTO babies (id, household_id, nickname, nickname_key, sex, born_on, born_source, born_confidence, due_on,
+                    due_source, due_confidence, presence_source, presence_confidence)
+SELECT g.id, g.household_id, g.nickname, g.nickname_key, g.sex,
+       g.born_on, CASE WHEN g.born_on IS NOT NULL THEN 'IMPORT' END, CASE WHEN g.born_on IS NOT NULL THEN $8 END,
+       g.due_on, CASE WHEN g.due_on IS NOT NULL THEN 'IMPORT' END, CASE WHEN g.due_on IS NOT NULL THEN $8 END,
+       'IMPORT', $8::float8
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::date[], $7::date[])
+    AS g (id, household_id, nickname, nickname_key, sex, born_on, due_on)
+WHERE NOT EXISTS (
+    SELECT FROM babies b
+    WHERE b.household_id = g.household_id AND b.born_on IS NOT DISTINCT FROM g.born_on
+      AND (g.born_on IS NOT NULL OR b.due_on IS NOT DISTINCT FROM g.due_on)
+)
+"""
+
+
+async def _babies(new: list[GivenMember], households: dict[str, UUID]) -> None:
+    """A baby whom another carer of the family brought already, stopped or not, is not added again."""
+    told: dict[tuple[object, ...], tuple[object, ...]] = {}
+    for g in new:
+        for place, b in enumerate(g.babies):
+            household = households[_household_key(g)]
+            key = name_key(b.nickname) if b.nickname else None
+            once = (household, b.born_on, b.due_on, place)
+            told.setdefault(once, (new_id(), household, b.nickname, key, b.sex.value, b.born_on, b.due_on))
+    if told:
+        columns = [list(column) for column in zip(*told.values(), strict=True)]
+        await connection().execute_query(BABIES, [*columns, CONFIDENCE[Source.IMPORT]])
