@@ -1,35 +1,26 @@
 """Who asks in a bench: an operator who may see everybody, with a bearer token as any script has one."""
 
-import hashlib
 import secrets
 
-from bench.databases import connected
-from domain.platform.ids import new_id
+from tortoise import Tortoise
+
+from domain.commerce.staff import RowScope, Staff
+from domain.database import tortoise_config
+from domain.platform.accounts import Account, create_account
+from domain.platform.roles import Role
+from domain.platform.tokens import Issued, issue_personal_token
 
 
 async def operator_token(database: str) -> str:
-    """The token of a fresh operator."""
-    token = f"nst_{secrets.token_urlsafe(32)}"
-    staff_id, account_id = new_id(), new_id()
-    async with connected(database) as connection:
-        await connection.execute(
-            "INSERT INTO staff (id, source, external_id, name, scope) VALUES ($1, 'bench', $2, 'Operator', 'ALL')",
-            staff_id,
-            str(staff_id),
-        )
-        await connection.execute(
-            "INSERT INTO accounts (id, login, password_hash, role, staff_id) VALUES ($1, $2, '!', 'OPERATOR', $3)",
-            account_id,
-            f"bench-{account_id}",
-            staff_id,
-        )
-        await connection.execute(
-            "INSERT INTO api_tokens (id, prefix, token_hash, name, role, account_id) VALUES ($1, $2, $3, $4, $5, $6)",
-            new_id(),
-            token[:12],
-            hashlib.sha256(token.encode()).hexdigest(),
-            "bench",
-            "OPERATOR",
-            account_id,
-        )
-    return token
+    """The token of a fresh operator. Leaves no connection open."""
+    login = f"bench-{secrets.token_hex(8)}"
+    await Tortoise.init(config=tortoise_config(database), _enable_global_fallback=True)
+    try:
+        staff = await Staff.create(source="bench", external_id=login, name="Operator", scope=RowScope.ALL)
+        account = await create_account(login, secrets.token_urlsafe(16), Role.OPERATOR, staff_id=staff.id)
+        assert isinstance(account, Account), account
+        token = await issue_personal_token(login, "bench")
+        assert isinstance(token, Issued), token
+        return token.secret
+    finally:
+        await Tortoise.close_connections()

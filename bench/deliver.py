@@ -32,17 +32,18 @@ from bench.spec import CLOCK, Spec
 from bench.world import world
 from channels.sms_http import SmsHttp, SmsHttpConfig
 from domain.database import tortoise_config
-from domain.gateway import messages
+from domain.gateway import messages, suppressions
 from domain.gateway.delivery import Accepted, Outgoing
 from domain.outreach import templates
 from domain.outreach.intents import Intent
 from domain.platform.sources import Channel, Purpose
+from nestling.settings import settings
 from nestling.simulator.log import read, sha256
 
 BATCH = 2_000
 """Messages in a turn."""
 IN_FLIGHT = 16
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 WORDS = "Synthetic: this message was measured, not meant."
 
@@ -63,6 +64,7 @@ async def deliver(server_url: str, spec: Spec, *, rounds: int) -> list[Result]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nestling-bench-")))
         await Tortoise.init(config=tortoise_config(database), _enable_global_fallback=True)
         stack.push_async_callback(Tortoise.close_connections)
+        suppressions.use_key(settings().ADDRESS_HASH_KEY.get_secret_value().encode())
         await templates.seed()
         connection = await stack.enter_async_context(connected(database))
         members = await _reachable(connection)
@@ -232,5 +234,5 @@ async def _house(database: str, folder: Path) -> AsyncIterator[House]:
             "WORKER_CONCURRENCY": str(IN_FLIGHT),
         }
         web = await stack.enter_async_context(served(["nestling.asgi:app"], environment, port))
-        worker = await stack.enter_async_context(process([sys.executable, "-m", "nestling", "worker"], environment))
+        worker = await stack.enter_async_context(process([sys.executable, "-m", "bench.worker"], environment))
         yield House(simulator, worker.pid, web.pid)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
+from typing import cast
 from urllib.parse import urlsplit
 
 
@@ -42,9 +43,8 @@ class _Connection(asyncio.Protocol):
         self._answered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(next(self._requests))
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by behaviour, not by class
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -58,7 +58,8 @@ async def served(app: list[str], environment: dict[str, str], port: int = 0) -> 
         sys.executable, "-m", "uvicorn", *app, "--host", "127.0.0.1", "--port", str(port),
         "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
     ]  # fmt: skip
-    async with process(command, environment) as started:
+    # It logs as it would in earnest, to nowhere.
+    async with process(command, environment, stdout=asyncio.subprocess.DEVNULL) as started:
         await _answers(port, started)
         yield Served(f"http://127.0.0.1:{port}", started.pid)
 

@@ -24,7 +24,7 @@ json_build_object(
       '__typename', 'Baby', 'id', 'Baby:' || b.id, 'nickname', b.nickname, 'sex', b.sex, 'dueOn', b.due_on,
       'bornOn', b.born_on, 'feeding', b.feeding, 'said', b.presence_source, 'sure', b.presence_confidence,
       'version', b.version))
-    FROM (SELECT * FROM babies WHERE household_id = m.household_id ORDER BY created_at, id LIMIT 10) b), '[]'),
+    FROM (SELECT * FROM babies WHERE household_id = m.household_id ORDER BY created_at, id LIMIT 4) b), '[]'),
   'labels', coalesce((
     SELECT json_agg(json_build_object(
       '__typename', 'Tag', 'key', t.key, 'family', t.family, 'labelEn', t.label_en, 'labelZh', t.label_zh,
@@ -33,13 +33,13 @@ json_build_object(
           FROM member_tags u JOIN tags tag ON tag.id = u.tag_id
           WHERE u.member_id = m.id AND u.removed_at IS NULL
             AND (u.expires_at IS NULL OR u.expires_at > (SELECT business_now()))
-          ORDER BY u.set_at DESC, u.id LIMIT 20) t), '[]'),
+          ORDER BY u.set_at DESC, u.id LIMIT 8) t), '[]'),
   'allowed', coalesce((
     SELECT json_agg(json_build_object(
       '__typename', 'Consent', 'purpose', c.purpose, 'channel', c.channel, 'state', c.state, 'givenAt', c.given_at)
       ORDER BY c.purpose, c.channel)
     FROM (SELECT DISTINCT ON (purpose, channel) purpose, channel, state, given_at FROM consents
-          WHERE member_id = m.id ORDER BY purpose, channel, given_at DESC, id DESC) c), '[]'),
+          WHERE member_id = m.id ORDER BY purpose, channel, given_at DESC, id DESC LIMIT 8) c), '[]'),
   'contacts', coalesce((
     SELECT json_agg(json_build_object(
       '__typename', 'Identity', 'kind', i.kind,
@@ -47,7 +47,7 @@ json_build_object(
         WHEN 'EMAIL' THEN left(i.value, 1) || '***' || substr(i.value, strpos(i.value, '@'))
         ELSE '***' || right(i.value, 4) END,
       'isPrimary', i.is_primary, 'isSynthetic', i.is_synthetic, 'lastSeenAt', i.last_seen_at))
-    FROM (SELECT * FROM identities WHERE member_id = m.id ORDER BY is_primary DESC, kind, id LIMIT 10) i), '[]'),
+    FROM (SELECT * FROM identities WHERE member_id = m.id ORDER BY is_primary DESC, kind, id LIMIT 4) i), '[]'),
   'purchases', coalesce((
     SELECT json_agg(json_build_object(
       '__typename', 'Order', 'id', 'Order:' || o.id, 'channel', o.channel, 'orderedAt', o.ordered_at,
@@ -60,7 +60,8 @@ json_build_object(
           'product', json_build_object(
             '__typename', 'Product', 'id', 'Product:' || p.id, 'name', p.name, 'category', p.category,
             'babyClass', p.baby_class)) ORDER BY l.line_no)
-        FROM order_lines l JOIN products p ON p.id = l.product_id WHERE l.order_id = o.id))
+        FROM (SELECT * FROM order_lines WHERE order_id = o.id ORDER BY line_no LIMIT 5) l
+        JOIN products p ON p.id = l.product_id))
       ORDER BY o.ordered_at DESC, o.id DESC)
     FROM (SELECT * FROM orders WHERE member_id = m.id ORDER BY ordered_at DESC, id DESC LIMIT $2) o
     LEFT JOIN stores os ON os.id = o.store_id), '[]'),
@@ -82,5 +83,5 @@ json_build_object(
   'likely', coalesce((
     SELECT json_agg(json_build_object(
       '__typename', 'Score', 'model', c.model_name, 'category', c.category, 'probability', c.probability, 'rank', c.rank, 'asOf', c.as_of))
-    FROM (SELECT * FROM scores WHERE member_id = m.id ORDER BY model_name, rank, id LIMIT 10) c), '[]')
+    FROM (SELECT * FROM scores WHERE member_id = m.id ORDER BY model_name, rank, id LIMIT 4) c), '[]')
 )
