@@ -1,6 +1,7 @@
 """Idempotency: whatever is repeated, raced or killed, the wish is granted once and answered the same."""
 
 import asyncio
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -139,3 +140,37 @@ async def test_old_keys_are_forgotten_and_young_ones_kept(db: str) -> None:
     assert await forget_keys() == 0
     await IdempotencyKey.all().update(created_at=real_now() - timedelta(days=3))
     assert await forget_keys() == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_any_mix_of_keys_and_bodies_does_each_wish_once(db: str, seed: int) -> None:
+    """Against a model: a key's first body is granted, the same again repeats its answer, any other is a conflict."""
+    actor, dice = await make.make_actor(), random.Random(seed)
+    granted: dict[str, tuple[str, object]] = {}
+    done: list[str] = []
+
+    async def wish(key: str, body: str) -> object:
+        async def verb() -> MemberUpdated:
+            await asyncio.sleep(dice.random() / 500)
+            done.append(key)
+            return MemberUpdated(new_id(), len(body))
+
+        return await once(actor, key, "wish", body, ANSWERS, verb)
+
+    for _ in range(25):
+        keys = [dice.choice("abcdefgh") for _ in range(4)]
+        bodies = [dice.choice(["x", "yy", "zzz"]) for _ in keys]
+        answers = await asyncio.gather(*(wish(key, body) for key, body in zip(keys, bodies, strict=True)))
+        for key, body, answer in zip(keys, bodies, answers, strict=True):
+            if isinstance(answer, MemberUpdated):
+                assert granted.setdefault(key, (body, answer)) == (body, answer)
+            elif isinstance(answer, IdempotencyConflict):
+                first = granted.get(key) or next(
+                    (b, a)
+                    for k, b, a in zip(keys, bodies, answers, strict=True)
+                    if k == key and isinstance(a, MemberUpdated)
+                )
+                assert first[0] != body
+            else:
+                assert answer == InProgress(key)
+    assert sorted(done) == sorted(granted)
