@@ -56,7 +56,8 @@ class EmailSmtp:
 
     def __init__(self, config: EmailSmtpConfig) -> None:
         self._config = config
-        self.traits = Traits(timeout=config.timeout, is_test=config.is_test)
+        # No settle time: nothing but a receipt ever settles an unknown e-mail.
+        self.traits = Traits(settle_time=timedelta(0), timeout=config.timeout, is_test=config.is_test)
         self._sender = parseaddr(config.sender)
         self._idle: asyncio.LifoQueue[aiosmtplib.SMTP | None] = asyncio.LifoQueue()
         for _ in range(config.connections):

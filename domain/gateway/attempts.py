@@ -39,11 +39,15 @@ class Attempt:
     outcome: Outcome | NotPosted
 
 
-def backoff(attempt: int, at_least: timedelta | None = None) -> timedelta:
-    """Full jitter: anything from nothing to a doubling ceiling, after what the provider asked for."""
-    ceiling = min(FIRST_WAIT * (1 << min(attempt, 20)), LONGEST_WAIT)
-    jitter = ceiling * random.random()  # noqa: S311 - spreads load, guards nothing
-    return (at_least or timedelta(0)) + jitter
+def backoff(attempt: int, asked_for: timedelta | None = None) -> timedelta:
+    """Full jitter: anything up to a ceiling that doubles with each attempt.
+
+    A provider that names its own wait is believed: that long, and up to as long again, so that not all come at once.
+    """
+    jitter = random.random()  # noqa: S311 - spreads load, guards nothing
+    if asked_for is not None:
+        return min(asked_for + max(asked_for, FIRST_WAIT) * jitter, LONGEST_WAIT)
+    return min(FIRST_WAIT * (1 << min(attempt, 20)), LONGEST_WAIT) * jitter
 
 
 async def record_attempts(owner: str, attempts: Sequence[Attempt], traits: Traits) -> int:

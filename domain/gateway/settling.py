@@ -58,7 +58,7 @@ async def _write(one: Unsettled, found: LookUp | None, traits: Traits) -> None:
     elif _may_post_again(one, traits):
         await _move(one, "QUEUED", "KEY_HONOURED", wait=backoff(one.attempt))
     elif traits.can_look_up:
-        await _wait(one, backoff(one.attempt + 4, LOOK_AGAIN))
+        await _wait(one, traits.settle_time + backoff(one.attempt))
     else:
         await _wait(one, None)  # a receipt, or nothing
 

@@ -203,11 +203,13 @@ class Redis:
             self.running = None
 
 
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float, what: str = "") -> None:
-    """Wait for a condition in the database; fails with its last answer."""
+async def until(
+    condition: Callable[[], Awaitable[Any]], seconds: float, explain: Callable[[], Awaitable[Any]] | None = None
+) -> None:
+    """Wait for a condition in the database; fails with what `explain` says then."""
     end = time.monotonic() + seconds
-    while not (answer := await condition()):
-        assert time.monotonic() < end, f"waited {seconds} s: {what} {answer!r}"
+    while not await condition():
+        assert time.monotonic() < end, f"waited {seconds} s: {await explain() if explain else ''}"
         await asyncio.sleep(0.1)
 
 
