@@ -98,17 +98,16 @@ async def _look_at_queue(reader: asyncpg.Connection, _: Settings) -> list[Findin
 
 
 async def _look_at_clock(reader: asyncpg.Connection, settings: Settings) -> list[Finding]:
-    there, offset_us = await reader.fetchrow("SELECT now(), (SELECT offset_us FROM clock_offsets WHERE id = 1)")
+    there, business = await reader.fetchrow("SELECT now(), business_now()")
     found = []
     apart = abs(there - datetime.now(UTC))
     if apart > timedelta(seconds=5):
         told = f"this machine and PostgreSQL are {apart.total_seconds():.0f} s apart"
         found.append(Finding("clock", Health.ILL, told, "Set both by NTP: leases and retries compare their clocks."))
-    business = datetime.now(UTC) + timedelta(microseconds=offset_us or 0)
-    if offset_us and settings.is_production:
+    if business != there and settings.is_production:
         remedy = "Production runs on the real clock. DELETE FROM clock_offsets"
         found.append(Finding("clock", Health.ILL, f"the business clock reads {business:%Y-%m-%d %H:%M} UTC", remedy))
-    elif offset_us:
+    elif business != there:
         told = f"the business clock reads {business:%Y-%m-%d %H:%M} UTC (a demo's: nestling demo advance moves it)"
         found.append(Finding("clock", Health.WORTH_KNOWING, told))
     return found or [Finding("clock", Health.WELL, "the business clock is the real one")]

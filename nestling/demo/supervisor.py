@@ -31,9 +31,9 @@ SERVE_PATIENCE_SECONDS = 60.0
 DISPATCH_PATIENCE_SECONDS = 60.0
 DISPATCH_STATE = """
 SELECT count(*) FILTER (WHERE state IN ('PLANNED', 'QUEUED', 'SENDING') AND attempt <= 1 AND next_attempt_at IS NULL
-                        AND not_before <= now() + make_interval(secs => coalesce(o.offset_us, 0) / 1e6)) AS waiting,
+                        AND not_before <= business_now()) AS waiting,
        count(*) FILTER (WHERE state IN ('ACCEPTED', 'DELIVERED', 'UNDELIVERED', 'UNKNOWN', 'FAILED')) AS handed
-FROM messages LEFT JOIN clock_offsets o ON o.id = 1
+FROM messages
 """
 
 
