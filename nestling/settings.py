@@ -38,7 +38,8 @@ class Settings(BaseSettings):
     )
     BRAND_NAME: str = Field(default="Nestling", description="The brand as members read it in messages and on pages.")
     TIME_ZONE: str = Field(
-        default="America/New_York", description="Zone of members and stores that have none of their own."
+        default="UTC",
+        description="Zone whose midnights cut the days: as-of dates, daily runs, the demo's first morning.",
     )
     PHONE_REGION: str = Field(default="US", description="Region of phone numbers written without a country code.")
     CURRENCY: str = Field(default="USD", description="ISO 4217 currency of orders that name none.")

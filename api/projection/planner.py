@@ -199,8 +199,6 @@ class Planner:
     ) -> tuple[str, Shape]:
         arguments = self.arguments(of, nodes[0])
         after = arguments.pop("after", None)
-        first = self._first(arguments)
-        arguments.pop("first")
         connection = get_named_type(of.type)
         assert isinstance(connection, GraphQLObjectType)
         target = _node_type(connection).name
@@ -213,14 +211,17 @@ class Planner:
                 *self._target_scope(target, alias, source_type, source.on),
             ]
 
-        alias = self.ask.alias()
-        pairs, shape, is_paged = [], Shape(), False
-        for key, inner in self.selections.fields(connection, below(nodes)).items():
+        alias, fields = self.ask.alias(), self.selections.fields(connection, below(nodes))
+        pairs, shape = [], Shape()
+        # A count alone has no page: an unused parameter would be refused.
+        is_paged = any(inner[0].name.value != "totalCount" for inner in fields.values())
+        first = self._first(arguments) if is_paged else ""
+        arguments.pop("first")
+        for key, inner in fields.items():
             name = inner[0].name.value
             if name == "totalCount":
                 pairs.append((key, self._count(target, conditions)))
                 continue
-            is_paged = True
             if name == "edges":
                 sql, child = self._edges(source, connection, target, alias, inner, first)
                 shape.child(key, child)
