@@ -102,8 +102,6 @@ class Demo:
             "SMTP_PORT": str(ports["mail"]),
             "SMTP_STARTTLS": "false",
             "SMS_TIMEOUT": "3",
-            "SMS_HONOURS_KEYS": "true",
-            "SMS_LOOK_UP": "true",
             "SMTP_TEST_PROVIDER": "true",
         }
         self.settings = self.place.settle(self.settings, **providers).model_copy(update=found)
