@@ -1,16 +1,12 @@
 """What a profile answers, in how many statements."""
 
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
-from domain.care.interactions import Direction, Interaction, InteractionKind
-from domain.commerce.orders import Order, OrderChannel, OrderLine
-from domain.commerce.products import Product
-from domain.people.members import Member
 from domain.platform.roles import Role
-from domain.platform.sources import Channel, Source
+from domain.platform.sources import Source
 from tests.api.conftest import Ask
-from tests.factories import NOON, make_actor, make_baby, make_member, make_store
+from tests.api.orders import make_order, make_visit
+from tests.factories import make_actor, make_baby, make_member, make_store
 
 PROFILE = """
 query Profile($id: ID!, $first: Int!, $withTags: Boolean = true) {
@@ -37,27 +33,12 @@ fragment Who on Member { id name phone carerRole household { carers { id name } 
 """
 
 
-async def make_order(member: Member, days_ago: int = 0, total: str = "12.50", **fields: Any) -> Order:
-    product = await Product.create(
-        source="test", external_id=f"p{days_ago}-{member.id}", name="Diapers", category="DIAPERS"
-    )
-    order = await Order.create(
-        source="test", external_id=f"o{days_ago}-{member.id}", member_id=member.id, channel=OrderChannel.POS,
-        ordered_at=NOON - timedelta(days=days_ago), currency="USD", total=total, payload_hash="-", **fields,
-    )  # fmt: skip
-    await OrderLine.create(order_id=order.id, line_no=1, product_id=product.id, quantity="1", amount=total)
-    return order
-
-
 async def test_a_profile_is_one_statement_and_says_what_is_stored(ask: Ask) -> None:
     store = await make_store(name="Store 3")
     member = await make_member(phone="+12125550123", store_id=store.id)
     await make_baby(member, nickname="Mia", born_on=date(2017, 7, 3), born_source=Source.MEMBER)
     orders = [await make_order(member, days) for days in range(3)]
-    await Interaction.create(
-        member_id=member.id, kind=InteractionKind.VISIT, channel=Channel.STORE, direction=Direction.INBOUND,
-        occurred_at=NOON - timedelta(days=1, hours=1), topic="weaning", source="test", external_id="i1",
-    )  # fmt: skip
+    await make_visit(member, 1.1, topic="weaning")
     advisor = await make_actor(Role.ADVISOR)
     answer = await ask(advisor, PROFILE, id=f"Member:{member.id}", first=2)
     found = answer.data["one"]

@@ -77,7 +77,7 @@ class Member(Node):
     joined_on: date = column("joined_on", "Business day on which she joined.")
     joined_channel: Channel | None = column("joined_channel", "The way on which she joined.")
     joined_campaign: str | None = column("joined_campaign", "The campaign that brought her.")
-    handling_note: str | None = column("handling_note", "A gentle word for whoever serves her.")
+    handling_note: str | None = column("handling_note", "A gentle word for whoever serves her.", Permission.READ_TAGS)
     version: int = column("version", "Grows with every change; updates name the one they saw.")
     last_ordered_at: datetime | None = expression(
         "(SELECT max(o.ordered_at) FROM orders o WHERE o.member_id = {t}.id)",

@@ -58,6 +58,7 @@ def find_members(
     if search.baby_nickname is not None:
         found.append(_in(alias, _by_nickname(ask, _checked(search.baby_nickname))))
     if search.tag is not None:
+        _needs(ask, Permission.READ_TAGS)
         found.append(_in(alias, _by_tag(ask, _checked(search.tag))))
     if search.stage is not None:
         found.append(_in_stage(ask, alias, search.stage))
