@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from api.config import ApiConfig
 from api.errors import ApiError, Code
+from domain.platform.clock import real_now
 from domain.platform.credentials import Credential, by_session, by_token
 from domain.platform.sessions import SESSION_TTL, hash_secret
 from domain.platform.tokens import MARK
@@ -41,7 +42,8 @@ class Credentials:
         found = await look_up(secret)
         self._known.pop(key, None)
         if found is not None and generation == self._cleared:
-            left = CACHED_S if found.expires_at is None else min(CACHED_S, found.expires_at.timestamp() - time.time())
+            until = found.expires_at
+            left = CACHED_S if until is None else min(CACHED_S, (until - real_now()).total_seconds())
             self._known[key] = (now + left, found)
             if len(self._known) > MOST_CACHED:
                 self._known.popitem(last=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from api.errors import ApiError
 from api.graphql import execute
 from api.pages.texts import LANGUAGES, WORDS, text
 from domain.platform.actors import Actor
+from domain.platform.clock import real_now
 from domain.platform.ids import new_id
 from domain.platform.roles import Role
 
@@ -149,7 +150,7 @@ def page(request: Request, template: str, viewer: Viewer | None, status: int = 2
 
 def _clock_note(viewer: Viewer | None, language: str) -> str:
     """Where the business clock is not the real one, the page says so."""
-    if viewer is None or abs(viewer.business_now - datetime.now(UTC)) < timedelta(minutes=1):
+    if viewer is None or abs(viewer.business_now - real_now()) < timedelta(minutes=1):
         return ""
     return text(language, "demo_clock", now=viewer.business_now.strftime("%Y-%m-%d %H:%M"))
 
@@ -163,6 +164,6 @@ def back_to(path: str, **query: object) -> RedirectResponse:
 def is_recent(until: str | None) -> bool:
     """Whether a real-clock moment named in a link is still ahead."""
     try:
-        return until is not None and datetime.fromisoformat(until) > datetime.now(UTC)
+        return until is not None and datetime.fromisoformat(until) > real_now()
     except ValueError:
         return False
