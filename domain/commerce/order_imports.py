@@ -40,7 +40,7 @@ def order_lander(defaults: Defaults) -> Lander:
         sales: list[tuple[Group, GivenOrder]] = []
         returns: list[tuple[Group, GivenReturn]] = []
         products: list[GivenProduct] = []
-        stores: dict[str, str | None] = {}
+        stores: list[tuple[str, str | None]] = []
         for group in groups(rows):
             cells = [Cells(row) for row in group.rows]
             read = returned(cells, source, defaults) if is_return(group) else sale(cells, source, defaults)
@@ -54,7 +54,7 @@ def order_lander(defaults: Defaults) -> Lander:
             else:
                 sales.append((group, read))
                 products += [p for c in cells if (p := product_of(c)) is not None]
-                stores |= {read.store: cells[0].text("store_name", 200)} if read.store else {}
+                stores += [(read.store, cells[0].text("store_name", 200))] if read.store else []
         await add_products(source, products)
         await stores_by_code(source, stores, str(defaults.zone))
         for (group, _), outcome in zip(sales, await land_orders([order for _, order in sales]), strict=True):

@@ -1,6 +1,6 @@
 """Stores out of files: found by their code, made when the file names them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from uuid import UUID
 
 from domain.database import connection
@@ -10,11 +10,13 @@ OWN_STORES = "Own stores"
 """The distributor of stores that a file brings; a person may move them to another."""
 
 
-async def stores_by_code(source: str, named: Mapping[str, str | None], time_zone: str) -> dict[str, UUID]:
+async def stores_by_code(source: str, named: Iterable[tuple[str, str | None]], time_zone: str) -> dict[str, UUID]:
     """Ids of the stores with these codes in the source; one that is unknown but has a name is created."""
-    wanted = {code: name for code, name in named.items() if name}
-    found = await _found(source, list(named))
-    missing = sorted(code for code in wanted if code not in found)
+    wanted: dict[str, str | None] = {}
+    for code, name in named:
+        wanted[code] = wanted.get(code) or name
+    found = await _found(source, list(wanted))
+    missing = sorted(code for code, name in wanted.items() if name and code not in found)
     if not missing:
         return found
     await connection().execute_query(
@@ -27,7 +29,7 @@ async def stores_by_code(source: str, named: Mapping[str, str | None], time_zone
         "JOIN distributors d ON d.name = $6 ON CONFLICT (source, external_id) DO NOTHING",
         [source, time_zone, [new_id() for _ in missing], missing, [wanted[code] for code in missing], OWN_STORES],
     )
-    return await _found(source, list(named))
+    return await _found(source, list(wanted))
 
 
 async def _found(source: str, codes: list[str]) -> dict[str, UUID]:

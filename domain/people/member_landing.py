@@ -4,6 +4,7 @@ A phone or e-mail that several rows share stays evidence of each: the first hold
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -54,7 +55,7 @@ async def _verdicts(source: str, given: list[GivenMember], zone: ZoneInfo) -> li
     hashes = await _landed_before(source, given)
     cards = await _card_holders([g.card for g in given if g.card])
     store_phones = await _store_phones([g.phone for g in given if g.phone])
-    stores = await stores_by_code(source, {g.store: g.store_name for g in given if g.store}, str(zone))
+    stores = await stores_by_code(source, [(g.store, g.store_name) for g in given if g.store], str(zone))
     verdicts: list[RowOutcome] = []
     for g in given:
         before = hashes.get(g.external_id)
@@ -113,7 +114,7 @@ async def _store_phones(phones: list[str]) -> set[str | None]:
 
 async def _write(source: str, new: list[GivenMember], zone: ZoneInfo, now: datetime) -> None:
     households = await _households(source, new)
-    stores = await stores_by_code(source, {g.store: None for g in new if g.store}, str(zone))
+    stores = await stores_by_code(source, [(g.store, None) for g in new if g.store], str(zone))
     members = {g.external_id: new_id() for g in new}
     await _insert(
         "INSERT INTO members (id, household_id, source, external_id, full_name, name_source, name_key, name_initials, "
@@ -242,11 +243,12 @@ BABIES = """
 INSERT INTO babies (id, household_id, nickname, nickname_key, sex, born_on, born_source, born_confidence, due_on,
                     due_source, due_confidence, presence_source, presence_confidence)
 SELECT g.id, g.household_id, g.nickname, g.nickname_key, g.sex,
-       g.born_on, CASE WHEN g.born_on IS NOT NULL THEN 'IMPORT' END, CASE WHEN g.born_on IS NOT NULL THEN $8 END,
-       g.due_on, CASE WHEN g.due_on IS NOT NULL THEN 'IMPORT' END, CASE WHEN g.due_on IS NOT NULL THEN $8 END,
-       'IMPORT', $8::float8
+       g.born_on, CASE WHEN g.born_on IS NOT NULL THEN 'IMPORT' END,
+       CASE WHEN g.born_on IS NOT NULL THEN c.confidence END,
+       g.due_on, CASE WHEN g.due_on IS NOT NULL THEN 'IMPORT' END, CASE WHEN g.due_on IS NOT NULL THEN c.confidence END,
+       'IMPORT', c.confidence
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::date[], $7::date[])
-    AS g (id, household_id, nickname, nickname_key, sex, born_on, due_on)
+    AS g (id, household_id, nickname, nickname_key, sex, born_on, due_on), (SELECT $8::float8 AS confidence) c
 WHERE NOT EXISTS (
     SELECT FROM babies b
     WHERE b.household_id = g.household_id AND b.born_on IS NOT DISTINCT FROM g.born_on
@@ -259,11 +261,14 @@ async def _babies(new: list[GivenMember], households: dict[str, UUID]) -> None:
     """A baby whom another carer of the family brought already, stopped or not, is not added again."""
     told: dict[tuple[object, ...], tuple[object, ...]] = {}
     for g in new:
-        for place, b in enumerate(g.babies):
-            household = households[_household_key(g)]
+        hers: Counter[tuple[object, ...]] = Counter()
+        for b in g.babies:
+            dates = (households[_household_key(g)], b.born_on, b.due_on)
+            hers[dates] += 1  # twins are two of one date
             key = name_key(b.nickname) if b.nickname else None
-            once = (household, b.born_on, b.due_on, place)
-            told.setdefault(once, (new_id(), household, b.nickname, key, b.sex.value, b.born_on, b.due_on))
+            told.setdefault(
+                (*dates, hers[dates]), (new_id(), dates[0], b.nickname, key, b.sex.value, b.born_on, b.due_on)
+            )
     if told:
         columns = [list(column) for column in zip(*told.values(), strict=True)]
         await connection().execute_query(BABIES, [*columns, CONFIDENCE[Source.IMPORT]])

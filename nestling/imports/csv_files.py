@@ -20,6 +20,7 @@ ISSUE_COLUMN, PROBLEM_COLUMN, REST_COLUMN = "import_issue", "import_problem", "i
 """Columns that `nestling import --waiting` adds; the number is read when the mended file comes back, the others not."""
 
 SEPARATORS = (",", ";", "\t", "|")
+CLOSERS = (*SEPARATORS, "\r", "\n", "")  # what may follow a quotation mark that ends a cell
 
 csv.field_size_limit(LONGEST_LINE * LINES_OF_A_ROW)
 
@@ -121,7 +122,7 @@ def is_open(text: str) -> bool:
                 if text.startswith('""', place):
                     place += 1
                 else:
-                    quoted = False
+                    quoted = text[place + 1 : place + 2] not in CLOSERS
         elif character == '"' and at_start:
             quoted = True
         at_start = not quoted and character in SEPARATORS
