@@ -131,13 +131,13 @@ class EmailSmtp:
         mail["Subject"] = " ".join(message.subject.split())
         mail["Date"] = formatdate()
         mail["Message-ID"] = f"<{message.key}@{domain}>"
-        mail["Content-Language"] = message.language
         if message.unsubscribe_url:
             mail["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
             mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         mail.set_content(message.body, cte="base64")
         if message.body_html:
             mail.add_alternative(message.body_html, subtype="html", cte="base64")
+        mail["Content-Language"] = message.language  # last: content headers before would move into the first part
         return mail.as_bytes()
 
     async def _connect(self, delivery: "_Delivery") -> Unavailable | None:

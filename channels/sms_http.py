@@ -83,7 +83,9 @@ class SmsHttp:
             timeout=config.timeout,
             is_test=config.is_test,
         )
-        self._tls = ssl.create_default_context()
+        # One for all connections: making it reads every certificate of the machine.
+        is_https = config.url.lower().startswith("https:")
+        self._tls = ssl.create_default_context() if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # One client of one connection for each slot: a shared pool of httpx gets slower with each connection it holds.
         self._idle: asyncio.LifoQueue[httpx.AsyncClient | None] = asyncio.LifoQueue()
         for _ in range(config.connections):

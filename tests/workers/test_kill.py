@@ -90,7 +90,8 @@ async def _unsettled() -> list[dict[str, Any]]:
     return list(
         await connection().execute_query_dict(
             "SELECT channel, state, state_reason, attempt, next_attempt_at - clock_timestamp() AS wait FROM messages "
-            "WHERE state IN ('PLANNED', 'QUEUED', 'SENDING', 'HELD') OR (state = 'UNKNOWN' AND next_attempt_at IS NOT NULL)"
+            "WHERE state IN ('PLANNED', 'QUEUED', 'SENDING', 'HELD') "
+            "OR (state = 'UNKNOWN' AND next_attempt_at IS NOT NULL)"
         )
     )
 
