@@ -23,6 +23,7 @@ from domain.platform.roles import Permission
 
 LEASE_TTL = timedelta(minutes=15)
 RELEASE_REASON_LENGTH = 200
+MOST_LEASES = 5  # that one person may hold by opening tasks: a list is worked, not collected
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,13 @@ class TaskWaits:
 
 
 @dataclass(frozen=True, slots=True)
+class TooManyLeases:
+    """The actor holds `limit` calls already: finish or release one first."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseHeld:
     """Another person is calling her now."""
 
@@ -82,11 +90,13 @@ class LeaseLost:
 
 async def open_task(
     actor: Actor, task_id: UUID
-) -> Lease | TaskNotFound | TaskClosed | TaskWaits | LeaseHeld | NotPermitted:
+) -> Lease | TaskNotFound | TaskClosed | TaskWaits | LeaseHeld | TooManyLeases | NotPermitted:
     """Lease this task to the actor, due or not, beside any other that she holds. Her own live lease is renewed."""
     if not actor.may(Permission.WORK_CALLBACKS):
         return NotPermitted(Permission.WORK_CALLBACKS)
     async with in_transaction():
+        if not await lock_account(actor):
+            return NotPermitted(Permission.WORK_CALLBACKS)
         task = await lock_task(actor, task_id)
         if task is None:
             return TaskNotFound(task_id)
@@ -97,6 +107,8 @@ async def open_task(
             if task["lease_account_id"] != actor.account_id:
                 return LeaseHeld(task_id, await _holder_name(task), task["lease_until"])
             return await _write_lease(actor, task_id, fence_step=0)
+        if await _live_leases(actor) >= MOST_LEASES:
+            return TooManyLeases(MOST_LEASES)
         if not await may_still_call(task_id, await business_now()):
             return await _not_now(task_id)
         lease = await _write_lease(actor, task_id, fence_step=1)
@@ -204,6 +216,24 @@ async def _closed(task: dict[str, Any]) -> TaskClosed | None:
     if not is_live(task) and task["expires_at"] <= await business_now():
         return TaskClosed(task["id"], CallbackState.EXPIRED)
     return None
+
+
+async def lock_account(actor: Actor) -> bool:
+    """One take at a time for each account, so that two clicks cannot become two leases. False: it was shut out."""
+    return bool(
+        await connection().execute_query_dict(
+            "SELECT 1 FROM accounts WHERE id = $1 AND is_active FOR NO KEY UPDATE", [actor.account_id]
+        )
+    )
+
+
+async def _live_leases(actor: Actor) -> int:
+    rows = await connection().execute_query_dict(
+        "SELECT count(*) AS n FROM callback_tasks WHERE state = 'LEASED' AND lease_account_id = $1 "
+        "AND lease_until > $2",
+        [actor.account_id, real_now()],
+    )
+    return int(rows[0]["n"])
 
 
 async def _not_now(task_id: UUID) -> TaskClosed | TaskWaits:

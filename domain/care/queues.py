@@ -4,21 +4,20 @@ Inside each queue by priority. What is due and what is late runs on the business
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tortoise.transactions import in_transaction
 
-from domain.care.leases import LEASE_TTL, Lease, as_lease, reopen_lapsed, tell
+from domain.care.leases import LEASE_TTL, Lease, as_lease, lock_account, reopen_lapsed, tell
 from domain.care.redecisions import may_still_call
 from domain.database import connection
-from domain.people.scopes import sees_task
+from domain.people.scopes import is_left_by_owner, sees_task
 from domain.platform.actors import Actor
 from domain.platform.clock import business_now, real_now
 from domain.platform.failures import NotPermitted
 from domain.platform.parameters import Parameters
 from domain.platform.roles import Permission
 
-OWNER_FIRST = timedelta(hours=2)  # so long a due task waits for its owner before anybody else may take it
 LOOKED_AT_MOST = 25  # tasks that one take may put aside because their members may not be called now
 
 
@@ -38,7 +37,7 @@ async def take_next(actor: Actor) -> Lease | NothingToCall | NotPermitted:
     if not actor.may(Permission.WORK_CALLBACKS):
         return NotPermitted(Permission.WORK_CALLBACKS)
     async with in_transaction():
-        if not await _lock_account(actor):
+        if not await lock_account(actor):
             return NotPermitted(Permission.WORK_CALLBACKS)
         held = await _extend_newest(actor)
         if held is not None:
@@ -53,15 +52,6 @@ async def take_next(actor: Actor) -> Lease | NothingToCall | NotPermitted:
                 await tell(lease.task_id, lease.member_id)
                 return lease
         return NothingToCall(await _next_due_at(actor, now))
-
-
-async def _lock_account(actor: Actor) -> bool:
-    """One take at a time for each account, so that two clicks cannot become two leases."""
-    return bool(
-        await connection().execute_query_dict(
-            "SELECT 1 FROM accounts WHERE id = $1 AND is_active FOR NO KEY UPDATE", [actor.account_id]
-        )
-    )
 
 
 async def _extend_newest(actor: Actor) -> Lease | None:
@@ -93,7 +83,7 @@ async def _lease_best(actor: Actor, queue: str, now: datetime) -> Lease | None:
         "pool": lambda: f"t.released_by IS DISTINCT FROM {me}",
         "returned": lambda: f"t.released_by = {me}",
     }[queue]()
-    scope = "TRUE" if queue == "own" else f"{sees_task(actor, parameters)} AND {_is_free(actor, now, parameters)}"
+    scope = "TRUE" if queue == "own" else f"{sees_task(actor, parameters)} AND {is_left_by_owner('t')}"
     rows = await connection().execute_query_dict(
         f"UPDATE callback_tasks SET state = 'LEASED', lease_account_id = {me}, lease_until = {until}, "
         "fence = fence + 1, released_by = NULL, release_reason = NULL, version = version + 1 WHERE id = ("
@@ -106,15 +96,6 @@ async def _lease_best(actor: Actor, queue: str, now: datetime) -> Lease | None:
         parameters,
     )
     return as_lease(rows[0]) if rows else None
-
-
-def _is_free(actor: Actor, now: datetime, parameters: Parameters) -> str:
-    """Not another's by the owner's first right: she has an account, and has had the task for less than OWNER_FIRST."""
-    return (
-        f"(t.owner_id IS NULL OR t.owner_id = {parameters(actor.staff_id)} OR t.released_by IS NOT NULL "
-        f"OR t.not_before <= {parameters(now - OWNER_FIRST)} "
-        "OR NOT EXISTS (SELECT 1 FROM accounts a WHERE a.staff_id = t.owner_id AND a.is_active))"
-    )
 
 
 async def _next_due_at(actor: Actor, now: datetime) -> datetime | None:

@@ -9,6 +9,8 @@ from domain.platform.clock import real_now
 from domain.platform.parameters import Parameters
 from domain.platform.roles import Role
 
+OWNER_FIRST_HOURS = 2  # business time: so long a due call waits for its owner before others may take it
+
 
 def sees_member(actor: Actor, parameters: Parameters, alias: str = "m") -> str:
     """The condition on `members alias` that holds for exactly the rows the actor may see.
@@ -36,19 +38,33 @@ def sees_member(actor: Actor, parameters: Parameters, alias: str = "m") -> str:
 def sees_task(actor: Actor, parameters: Parameters, alias: str = "t") -> str:
     """The condition on `callback_tasks alias` for the tasks an actor may work on.
 
-    Her own, by scope her store's or distributor's, and the pool's (no owner, no store), which is everybody's.
+    Her own; by scope her store's or distributor's; and the pool's: tasks without owner and store for everybody, and for
+    the call centre (people of no store) also those that their owner cannot or did not take in time.
     """
     if actor.scope is RowScope.ALL:
         return "TRUE"
-    arms = [f"{alias}.owner_id = {parameters(actor.staff_id)}"]
-    arms.append(f"({alias}.owner_id IS NULL AND {alias}.store_id IS NULL)")
-    if actor.scope is RowScope.OWN:
-        arms.append(f"({alias}.owner_id IS NULL AND {alias}.store_id = {parameters(actor.store_id)})")
+    arms = [
+        f"{alias}.owner_id = {parameters(actor.staff_id)}",
+        f"({alias}.owner_id IS NULL AND {alias}.store_id IS NULL)",
+    ]
     if actor.scope is RowScope.STORE:
         arms.append(f"{alias}.store_id = {parameters(actor.store_id)}")
-    if actor.scope is RowScope.DISTRIBUTOR:
+    elif actor.scope is RowScope.DISTRIBUTOR:
         arms.append(_of_distributor(actor, parameters, alias))
+    elif actor.store_id is not None:
+        arms.append(f"({alias}.owner_id IS NULL AND {alias}.store_id = {parameters(actor.store_id)})")
+    else:
+        arms.append(is_left_by_owner(alias))
     return "(" + " OR ".join(arms) + ")"
+
+
+def is_left_by_owner(alias: str) -> str:
+    """The owner's first right to a task is over: nobody owns it, she gave it back, has no account, or let it wait."""
+    return (
+        f"({alias}.owner_id IS NULL OR {alias}.released_by IS NOT NULL "
+        f"OR {alias}.not_before <= (SELECT business_now()) - interval '{OWNER_FIRST_HOURS} hours' "
+        f"OR NOT EXISTS (SELECT 1 FROM accounts a WHERE a.staff_id = {alias}.owner_id AND a.is_active))"
+    )
 
 
 def _of_distributor(actor: Actor, parameters: Parameters, alias: str) -> str:

@@ -83,6 +83,11 @@ class TaskWaits(Failure):
     not_before: datetime = strawberry.field(description="From then on she may (business clock).")
 
 
+@strawberry.type(description="The caller holds as many calls as one may: finish or release one first.")
+class TooManyLeases(Failure):
+    limit: int = strawberry.field(description="How many.")
+
+
 @strawberry.type(description="Somebody else is making this call.")
 class LeaseHeld(Failure):
     holder_name: str = strawberry.field(description="Who.")
@@ -120,6 +125,7 @@ OpenCallbackResult = Annotated[
     | TaskClosed
     | TaskWaits
     | LeaseHeld
+    | TooManyLeases
     | ValidationError
     | IdempotencyConflict
     | InProgress,
@@ -177,7 +183,8 @@ class LogCallbackOutcomeInput:
 @strawberry.type
 class CallbackMutations:
     @strawberry.mutation(
-        description="Lease the best due call-back: the caller's own members first, then her store's, then the pool. "
+        description="Lease the best due call-back: the caller's own members first, then her store's, then the pool "
+        "(tasks of nobody, and those that their owner let wait). "
         "While she holds a live lease she gets that one again, renewed."
     )
     async def take_next_callback(self, info: Info, idempotency_key: IdempotencyKey) -> TakeNextCallbackResult:
@@ -192,7 +199,14 @@ class CallbackMutations:
         self, info: Info, task_id: strawberry.ID, idempotency_key: IdempotencyKey
     ) -> OpenCallbackResult:
         actor, task = info.context.actor, decode_id("CallbackTask", task_id)
-        answers = (leases.Lease, leases.TaskNotFound, leases.TaskClosed, leases.TaskWaits, leases.LeaseHeld)
+        answers = (
+            leases.Lease,
+            leases.TaskNotFound,
+            leases.TaskClosed,
+            leases.TaskWaits,
+            leases.LeaseHeld,
+            leases.TooManyLeases,
+        )
         return await granted(
             info,
             idempotency_key,
@@ -290,6 +304,11 @@ def _task_closed(failure: leases.TaskClosed) -> TaskClosed:
 @translates(leases.TaskWaits)
 def _task_waits(failure: leases.TaskWaits) -> TaskWaits:
     return TaskWaits(message="She may not be called at this hour.", not_before=failure.not_before)
+
+
+@translates(leases.TooManyLeases)
+def _too_many_leases(failure: leases.TooManyLeases) -> TooManyLeases:
+    return TooManyLeases(message=f"You hold {failure.limit} calls already. Finish one first.", limit=failure.limit)
 
 
 @translates(leases.LeaseHeld)

@@ -8,10 +8,11 @@ import pytest
 
 from domain.care import leases, queues
 from domain.care.callbacks import CallbackState, CallbackTask
-from domain.care.leases import Lease, LeaseHeld, LeaseLost, Released, TaskClosed, TaskNotFound
+from domain.care.leases import Lease, LeaseHeld, LeaseLost, Released, TaskClosed, TaskNotFound, TooManyLeases
 from domain.care.queues import NothingToCall
 from domain.commerce.staff import RowScope
 from domain.database import connection
+from domain.people.scopes import OWNER_FIRST_HOURS
 from domain.platform.actors import Actor
 from domain.platform.clock import real_now, set_business_clock
 from domain.platform.failures import NotPermitted, ValidationError
@@ -87,8 +88,30 @@ async def test_others_may_take_an_owned_call_only_when_its_owner_let_it_wait(db:
     member = await make.make_member(owner_id=owner.staff_id)
     task = await make.make_task(member, not_before=make.NOON - timedelta(hours=1))
     assert isinstance(await queues.take_next(other), NothingToCall)
-    await CallbackTask.filter(id=task.id).update(not_before=make.NOON - queues.OWNER_FIRST)
+    centre = await make.make_actor(scope=RowScope.OWN)
+    elsewhere = await make.make_actor(scope=RowScope.STORE, store_id=(await make.make_store()).id)
+    assert isinstance(await queues.take_next(centre), NothingToCall)
+    assert await leases.open_task(centre, task.id) == TaskNotFound(task.id)
+    await CallbackTask.filter(id=task.id).update(not_before=make.NOON - timedelta(hours=OWNER_FIRST_HOURS))
+    assert isinstance(await queues.take_next(elsewhere), NothingToCall)
+    taken = await take(centre)
+    assert taken.task_id == task.id
+    await leases.release(centre, task.id, taken.fence, "No time")
     assert (await take(other)).task_id == task.id
+
+
+async def test_the_calls_of_an_owner_who_cannot_log_in_are_the_pools_at_once(db: str) -> None:
+    absent = await make.make_staff(scope=RowScope.OWN)
+    task = await make.make_task(await make.make_member(owner_id=absent.id), not_before=make.NOON)
+    assert (await take(await make.make_actor(scope=RowScope.OWN))).task_id == task.id
+
+
+async def test_nobody_collects_calls_by_opening_them(db: str) -> None:
+    actor, member = await make.make_actor(), await make.make_member()
+    tasks = [await make.make_task(member) for _ in range(8)]
+    answers = await asyncio.gather(*(leases.open_task(actor, task.id) for task in tasks))
+    assert sum(isinstance(answer, Lease) for answer in answers) == leases.MOST_LEASES
+    assert answers.count(TooManyLeases(leases.MOST_LEASES)) == 3
 
 
 async def test_row_scope_binds_the_taker(db: str) -> None:
