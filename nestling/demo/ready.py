@@ -67,7 +67,7 @@ def tell(settings: Settings, place: Place, progress: Progress) -> None:
     say(f"  1. Open {url}/desk as the consultant, take the next call-back, see why, and log how it went.")
     say(f"  2. Open {url}/outbox: every message as the member sees it, and why others were not sent.")
     say("  3. Read one family's whole profile by phone, as the server of a shop does:")
-    query = '{"query":"{ member(phone: \\"' + phone + '\\") { id displayName babies { nickname } } }"}'
+    query = '{"query":"{ member(phone: \\"' + phone + '\\") { id name babies { nickname } } }"}'
     say(f"     curl -s {url}/graphql -H 'Authorization: Bearer {tokens.get('frontend', '')}' \\")
     say(f"       -H 'Content-Type: application/json' -d '{query}'")
     say("  Then let a week pass, in another terminal: nestling demo advance 7d")
