@@ -167,8 +167,9 @@ async def make_order(member: Member, at: datetime, total: str = "25.00", product
     return order
 
 
-async def make_model(name: str) -> ScoringModel:
+async def make_model(name: str, **fields: Any) -> ScoringModel:
     return await ScoringModel.create(
+        **fields,
         name=name,
         version="1",
         family="lightgbm",

@@ -21,8 +21,8 @@ class ActRules:
     # Care outranks offers: no single shelf is worth as much.
     stage_care_worth: float = 10.0
     stage_care_expires_after: timedelta = timedelta(days=7)
-    offer_from_probability: float = 0.05
-    offer_from_lift: float = 1.5  # against the category's base rate
+    offer_from_probability: float = 0.08
+    offer_from_lift: float = 7.0  # against the base rate of first purchases, any member and category
     offer_margin: float = 0.25
     offer_expires_after: timedelta = timedelta(days=4)
     no_promotion_again_within: timedelta = timedelta(days=14)

@@ -18,7 +18,7 @@ NEVER_PROMOTED = frozenset({FormulaClass.INFANT_FORMULA, FormulaClass.UNKNOWN, F
 @dataclass(frozen=True, slots=True)
 class Shelf:
     category: str
-    base_rate: float  # mean probability of a first purchase over all scored members
+    base_rate: float  # how often a member buys a category for the first time within the model's horizon
     line_amount: float  # what a line of it costs, in the installation's currency
     formula_class: FormulaClass  # the strictest of its products
     is_for_babies: bool

@@ -1,9 +1,17 @@
--- The categories that the cross-sell model speaks of: how likely on the whole, what a line of theirs costs, what law
--- wants to know (the strictest class of any product in them). $1 business moment.
+-- The categories that the cross-sell model speaks of: what a line of theirs costs, what law wants to know (the strictest
+-- class of any product in them), and the base rate that a score is measured against. $1 business moment.
+-- The base rate is that of all judged pairs of member and category; a model that was never judged has none, and then a
+-- category's scores spread over all scored members stand for it.
 SELECT score.category, score.base_rate, line.amount,
     coalesce(product.formula_class, 'UNKNOWN') AS formula_class, coalesce(product.is_for_babies, false) AS is_for_babies
 FROM (
-    SELECT category, avg(probability) AS base_rate FROM scores WHERE model_name = 'cross_sell' GROUP BY category
+    SELECT s.category, coalesce(
+        max((m.metrics->>'positives')::float8 / nullif((m.metrics->>'rows')::float8, 0)),
+        sum(s.probability) / (SELECT count(DISTINCT member_id) FROM scores WHERE model_name = 'cross_sell')
+    ) AS base_rate
+    FROM scores s JOIN scoring_models m ON m.id = s.model_id
+    WHERE s.model_name = 'cross_sell'
+    GROUP BY s.category
 ) score
 LEFT JOIN LATERAL (
     SELECT (array_agg(p.formula_class ORDER BY array_position(

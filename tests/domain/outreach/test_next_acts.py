@@ -43,7 +43,7 @@ async def many(count: int) -> list[Member]:
 
 async def test_offers_follow_the_likeliest_shelf_the_law_and_consent(clock: str) -> None:
     keen, toddlers, newborns, unwilling, drinker = await many(5)
-    model = await make_model("cross_sell")
+    model = await make_model("cross_sell", metrics={"rows": 1000, "positives": 20})
     berries = await make_product("BERRIES")
     await make_product("BEERS/ALES")
     await make_product("INFANT FORMULA", baby_class=BabyClass.FORMULA, formula_class=FormulaClass.UNKNOWN)
