@@ -34,14 +34,29 @@ async def _ingest(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Resu
     return await ingest(url, spec, rounds=chosen.rounds)
 
 
-SUITES: dict[str, Suite] = {"profiles": _profiles, "ingest": _ingest, "deliver": _deliver}
+async def _score(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.score import score
+
+    return await score(url, spec, rounds=chosen.rounds)
+
+
+ORDERS_A_MEMBER = 6
+SUITES: dict[str, tuple[Suite, int]] = {
+    "profiles": (_profiles, 100_000),
+    "ingest": (_ingest, 100_000),
+    "deliver": (_deliver, 100_000),
+    "score": (_score, 20_000),
+}
+"""Each with the members of its world."""
 
 
 async def run(url: str, chosen: argparse.Namespace) -> list[Result]:
-    spec = Spec(chosen.members, chosen.orders, chosen.seed)
     results: list[Result] = []
     for name in chosen.names or SUITES:
-        found = await SUITES[name](url, spec, chosen)
+        suite, usual = SUITES[name]
+        members = chosen.members or usual
+        spec = Spec(members, chosen.orders or members * ORDERS_A_MEMBER, chosen.seed)
+        found = await suite(url, spec, chosen)
         for result in found:
             print(report(result), flush=True)
             if not chosen.dry:
@@ -55,8 +70,8 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", choices=[[], *SUITES], help=f"of {', '.join(SUITES)}; none: all"
     )
-    parser.add_argument("--members", type=int, default=100_000, help="of the world (100,000)")
-    parser.add_argument("--orders", type=int, default=600_000, help="of the world (600,000)")
+    parser.add_argument("--members", type=int, help="of the world (100,000; 20,000 for score)")
+    parser.add_argument("--orders", type=int, help="of the world (six a member)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=5.0, help="of a turn, where a turn is a time (5)")
