@@ -8,9 +8,7 @@ from domain.database import connection
 from domain.outreach import care_runs
 from domain.platform.clock import business_now, business_offset, set_business_clock
 from nestling.demo.logins import open_logins
-from nestling.demo.purchases import import_purchases
 from nestling.demo.steps import LOGINS_STEP, SIZE_STEP, Step, Work
-from nestling.demo.synthetic import add_babies, add_people
 
 FIRST_MORNING = (2017, 12, 15, 10, 0)
 """When the demo's business clock starts, where its stores are: inside the purchases, which are never shifted."""
@@ -24,6 +22,8 @@ async def set_clock(work: Work) -> dict[str, Any]:
 
 
 async def feed_purchases(work: Work) -> dict[str, Any]:
+    from nestling.demo.purchases import import_purchases  # brings pandas, which a second run has no use for
+
     counts = await import_purchases(
         work.settings.DATABASE_URL, until=await business_now(), households=work.households, say=work.say
     )
@@ -33,6 +33,8 @@ async def feed_purchases(work: Work) -> dict[str, Any]:
 
 
 async def make_up_people(work: Work) -> dict[str, Any]:
+    from nestling.demo.synthetic import add_people
+
     counts = await add_people(work.settings.DATABASE_URL, now=await business_now(), say=work.say)
     return {"members": counts.members}
 
