@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from nestling.cli import care, demo, doctor, import_, migrate, schema, serve, users
+from nestling.cli import care, demo, doctor, import_, migrate, schema, score, serve, users
 
 app = typer.Typer(
     name="nestling",
@@ -23,6 +23,7 @@ app.command("schema")(schema.schema)
 app.add_typer(users.users, name="user")
 app.add_typer(users.tokens, name="token")
 app.command("import")(import_.import_)
+app.command("score")(score.score)
 app.command("doctor")(doctor.doctor)
 
 

@@ -2,3 +2,6 @@
 
 pandas and LightGBM are imported here and nowhere else; the worker and the command line enter through `job`.
 """
+
+HORIZON_DAYS = 30
+"""How far ahead both models look."""

@@ -1,4 +1,4 @@
-"""Isotonic calibration as breakpoints: strictly rising wherever the data is, so that it never changes who comes first."""
+"""Isotonic calibration as breakpoints: rising wherever the data is, so that it never changes who comes first."""
 
 from dataclasses import dataclass
 from typing import Any, Self

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workers.scoring import judging
+from workers.scoring import HORIZON_DAYS, judging
 from workers.scoring.calibration import Calibration
 from workers.scoring.features import NAMES, feature_hash
 from workers.scoring.frames import active, frame
 from workers.scoring.history import History, Ints
 from workers.scoring.learners import THREADS, BaseRate, Forest, Learner, Logistic
-from workers.scoring.trained import HORIZON_DAYS, Figures, Judgement, Progress, Trained
+from workers.scoring.trained import Figures, Judgement, Progress, Trained
 
 NAME = "churn"
 FOREST, SPARE, RECENCY = "lightgbm", "rfm_logistic", "recency"
@@ -75,7 +75,7 @@ def train(history: History, say: Progress, threads: int = THREADS) -> Trained:
         learner,
         calibration,
         cut_offs,
-        feature_hash(learner.features),
+        feature_hash(),
         history.data_hash,
         judged,
         why,

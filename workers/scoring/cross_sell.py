@@ -1,7 +1,8 @@
 """Cross-sell: the first purchase of a category in the 30 days from the cut-off, for every category she has not bought.
 
-One binary LightGBM over candidates gives rank and probability. Trained on earlier cut-offs (all that happened, a part of
-what did not, weighted back), judged on the last beside popularity, item-kNN and EASE; popularity serves when it loses.
+One binary LightGBM over candidates gives rank and probability. Trained on earlier cut-offs (all that happened, a part
+of what did not, weighted back), judged on the last beside popularity, item-kNN and EASE; popularity serves when it
+loses.
 """
 
 from collections.abc import Iterator
@@ -12,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workers.scoring import judging
+from workers.scoring import HORIZON_DAYS, judging
 from workers.scoring.calibration import Calibration
 from workers.scoring.candidates import COLUMNS, Pairs, Shelf
 from workers.scoring.features import feature_hash
 from workers.scoring.history import History, Ints
 from workers.scoring.learners import SEED, THREADS, BaseRate, Forest, Learner, Logistic
-from workers.scoring.trained import HORIZON_DAYS, Figures, Judgement, Progress, Trained
+from workers.scoring.trained import Figures, Judgement, Progress, Trained
 
 NAME = "cross_sell"
 FOREST, SPARE = "lightgbm", "popularity"

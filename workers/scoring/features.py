@@ -17,7 +17,7 @@ class Feature:
 
 
 DECLARED = [
-    Feature("recency_days", "RECENCY", "days", "since the last purchase"),
+    Feature("recency_days", "OVERDUE", "days", "since the last purchase"),
     Feature("recency_to_gap", "OVERDUE", "ratio", "recency to her mean gap between shopping days"),
     Feature("recency_to_ew_gap", "OVERDUE", "ratio", "recency to her recent (exponentially weighted) gap"),
     Feature("recency_to_max_gap", "OVERDUE", "ratio", "recency to her longest gap of the last 180 days"),

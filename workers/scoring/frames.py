@@ -127,7 +127,8 @@ def _rhythm(view: _View) -> dict[str, Floats]:
     ew_gap = np.where(gaps > 0, weighted, lone)
     silent = view.count(member, np.maximum(gap - 30, 0)) + np.maximum(recency - 30, 0)
     return {
-        "gap_mean": mean, "gap_std": np.sqrt(spread), "gap_median": median, "gap_last": last, "gap_max_180": longest_180,
+        "gap_mean": mean, "gap_std": np.sqrt(spread), "gap_median": median, "gap_last": last,
+        "gap_max_180": longest_180,
         "gap_ew": ew_gap, "gap_variation": ratio(np.sqrt(spread), mean), "tenure_days": tenure,
         "recency_to_gap": ratio(recency, mean), "recency_to_ew_gap": ratio(recency, ew_gap),
         "recency_to_max_gap": ratio(recency, longest_180),

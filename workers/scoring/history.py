@@ -26,7 +26,7 @@ BABY_CLASSES = ("NONE", "FORMULA", "BABY_FOOD", "DIAPER", "BABY_CARE")
 Ints = npt.NDArray[np.int64]
 Table = dict[str, Ints]
 ORDERS = {"member": 4, "at_s": 8, "cents": 8, "channel": 4, "store": 4}
-BASKETS = {"member": 4, "category": 4, "baby": 4, "at_s": 8, "cents": 8, "discount_cents": 8, "lines": 4}
+BASKETS = {"member": 4, "category": 4, "baby": 4, "at_s": 8, "cents": 8, "discount_cents": 8}
 RETURNS = {"member": 4, "at_s": 8, "cents": 8}
 
 
@@ -54,14 +54,11 @@ class History:
     def before(self, cut_off: date) -> "History":
         """The same, as it was known at 00:00 of an earlier date."""
         assert cut_off <= self.as_of, "a history does not know the future"
-        return replace(
-            self,
-            as_of=cut_off,
-            **{
-                name: {column: values[: _position(table, cut_off)] for column, values in table.items()}
-                for name, table in (("orders", self.orders), ("baskets", self.baskets), ("returns", self.returns))
-            },
+        orders, baskets, returns = (
+            {column: values[: _position(table, cut_off)] for column, values in table.items()}
+            for table in (self.orders, self.baskets, self.returns)
         )
+        return replace(self, as_of=cut_off, orders=orders, baskets=baskets, returns=returns)
 
     def between(self, table: Table, start: date, end: date) -> Table:
         """The rows of one table in [start, end): what a label looks at."""
@@ -121,7 +118,7 @@ async def load(connection: asyncpg.Connection, as_of: date, zone: str) -> Histor
             departments=[row["department"] for row in categories],
             category_baby=np.array([row["baby"] for row in categories], dtype=np.int64),
             orders=await _copy_out(connection, "scoring_orders", ORDERS),
-            baskets=await _copy_out(connection, "scoring_baskets", BASKETS),
+            baskets=_summed(await _copy_out(connection, "scoring_baskets", BASKETS)),
             returns=await _copy_out(connection, "scoring_returns", RETURNS),
         )
 
@@ -148,3 +145,14 @@ async def _copy_out(connection: asyncpg.Connection, name: str, widths: dict[str,
     table = {column: rows[column].astype(np.int64) for column in widths}
     order = np.lexsort([table[column] for column in reversed(table) if column != "at_s"] + [table["at_s"]])
     return {column: values[order] for column, values in table.items()}
+
+
+def _summed(lines: Table) -> Table:
+    """The lines of one moment, member, category and baby class as one row, with how many there were."""
+    keys = [lines[column] for column in ("at_s", "member", "category", "baby")]
+    if not keys[0].size:
+        return {**lines, "lines": keys[0]}
+    starts = np.flatnonzero(np.concatenate(([True], np.logical_or.reduce([key[1:] != key[:-1] for key in keys]))))
+    sums = {column: np.add.reduceat(lines[column], starts) for column in ("cents", "discount_cents")}
+    counts = np.diff(np.concatenate((starts, [keys[0].size])))
+    return {column: values[starts] for column, values in lines.items()} | sums | {"lines": counts}

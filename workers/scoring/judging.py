@@ -1,4 +1,4 @@
-"""How good: discrimination, calibration and ranking, each with a bootstrap interval over members, models side by side."""
+"""How good: discrimination, calibration and ranking, with bootstrap intervals over members, models side by side."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +20,9 @@ class Figure:
     low: float
     high: float
 
-    def to_json(self) -> list[float]:
-        return [round(self.value, 5), round(self.low, 5), round(self.high, 5)]
+    def to_json(self) -> list[float | None]:
+        """[value, low, high]; null where there is none."""
+        return [round(part, 5) if np.isfinite(part) else None for part in (self.value, self.low, self.high)]
 
 
 def resamples(size: int) -> Floats:

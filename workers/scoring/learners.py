@@ -106,8 +106,8 @@ class Logistic:
     @classmethod
     def read(cls, text: str) -> Self:
         told = json.loads(text)
-        arrays = (np.array(told[name], dtype=np.float64) for name in ("centre", "scale", "weights"))
-        return cls(told["family"], told["features"], *arrays, told["constant"])
+        centre, scale, weights = (np.array(told[name], dtype=np.float64) for name in ("centre", "scale", "weights"))
+        return cls(told["family"], told["features"], centre, scale, weights, told["constant"])
 
     def predict(self, rows: pd.DataFrame) -> Floats:
         odds = self.contributions(rows).sum(axis=1) + self._constant
@@ -125,7 +125,7 @@ class Logistic:
 
 def _signed_log(rows: pd.DataFrame, features: Sequence[str]) -> Floats:
     values = rows[list(features)].to_numpy(dtype=np.float64)
-    return np.sign(values) * np.log1p(np.abs(values))
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)), dtype=np.float64)
 
 
 class BaseRate:

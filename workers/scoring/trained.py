@@ -1,7 +1,6 @@
 """A trained model with everything that says what it is: what it saw, how good it is, beside its baselines."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +10,6 @@ from workers.scoring.calibration import Calibration
 from workers.scoring.judging import Figure
 from workers.scoring.learners import Learner, read
 
-HORIZON_DAYS = 30
 Progress = Callable[[str], None]
 Figures = dict[str, dict[str, Figure]]
 
@@ -45,7 +43,7 @@ class Trained:
     @property
     def version(self) -> str:
         """The as-of date and a hash of all that made the model: the same inputs give the same version."""
-        told = "|".join((self.name, self.feature_hash, self.data_hash, self.learner.text()))
+        told = f"{self.name}|{self.feature_hash}|{self.data_hash}|{self.learner.text()}"
         return f"{self.as_of.isoformat()}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
     def metrics(self) -> dict[str, Any]:
@@ -60,7 +58,7 @@ class Trained:
                     for model, figures in seen.figures.items()
                 },
             }  # fmt: skip
-        return json.loads(json.dumps(found).replace("NaN", "null"))  # type: ignore[no-any-return]
+        return found
 
 
 def restore(entry: dict[str, Any]) -> Trained:

@@ -1,0 +1,98 @@
+"""nestling score: train and judge, score everybody, and hand predictions out as files."""
+
+import asyncio
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nestling.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from workers.scoring.job import ModelReport, ScoringReport
+
+
+def score(
+    *,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="See nothing from 00:00 of this date on; default: today."),
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Write the scores as Parquet files into this folder.")
+    ] = None,
+) -> None:
+    """Train or reuse the models of a date and print how good they are beside their baselines.
+
+    Today's scores go live at once; those of a date in the past only go into the export.
+    """
+    from nestling.opening import services
+
+    console = Console(highlight=False)
+    with services(settings(), say=lambda text: console.print(text, markup=False)) as opened:
+        folder = export.absolute() if export else None
+        report = asyncio.run(_run(opened, as_of.date() if as_of else None, folder, console))
+    show(report, console)
+    if export is not None:
+        total = sum(model.exported for model in report.models)
+        console.print(f"{total:,} predictions in {export}", markup=False)
+
+
+async def _run(opened: Settings, as_of: date | None, export: Path | None, console: Console) -> "ScoringReport":
+    from domain.platform.clock import business_now
+    from nestling.opening import NotReady, database
+    from nestling.wiring import worker_config
+    from workers.scoring.job import run
+
+    async with database(opened):
+        today = (await business_now()).astimezone(ZoneInfo(opened.TIME_ZONE)).date()
+    if as_of is not None and as_of > today:
+        raise NotReady(f"--as-of {as_of} is after today ({today} on the business clock): what came after is not known.")
+    day = as_of or today
+    with console.status("scoring ..."):
+
+        def say(text: str) -> None:
+            console.print(f"  {text}", markup=False)
+
+        return await run(worker_config(opened), day, is_live=day == today, export=export, say=say)
+
+
+def show(report: "ScoringReport", console: Console) -> None:
+    """Each model with its baselines, and what happened to its scores."""
+    console.print(
+        f"As of {report.as_of}: {report.members:,} members, {report.orders:,} orders. Seconds: "
+        + ", ".join(f"{name} {seconds:.1f}" for name, seconds in report.seconds.items()),
+        markup=False,
+    )
+    for model in report.models:
+        console.print(judged(model))
+        parts = [f"{model.name} {model.version}", model.metrics["why"]]
+        parts += ["reused"] if model.is_reused else []
+        parts += [f"{model.written:,} live scores" if model.written else "live scores untouched"]
+        console.print(". ".join(parts) + ".", markup=False)
+
+
+def judged(model: "ModelReport") -> Table | str:
+    """The judged models side by side; a line where the history is too short to judge."""
+    from workers.scoring.cards import COMPARED, NAMES, figure
+
+    metrics = model.metrics
+    if "models" not in metrics:
+        return f"{model.name}: not judged"
+    shown = [name for name in NAMES if any(name in figures for figures in metrics["models"].values())]
+    difference = f"{COMPARED[model.name]}: {figure(metrics['difference_to_baseline'])}"
+    table = Table(
+        "Model",
+        title=f"{model.name}, judged on {metrics['judged_on']}: {metrics['rows']:,} rows, {metrics['positives']:,} yes",
+        caption=f"{difference}. 95% bootstrap intervals over members.",
+    )
+    for name in shown:
+        table.add_column(NAMES[name], justify="right")
+    for name, figures in metrics["models"].items():
+        cells = [figure(figures.get(column)) for column in shown]
+        table.add_row(*([name, *cells] if name != model.family else [f"[bold]{name}[/]", *cells]))
+    return table
