@@ -1,4 +1,4 @@
-"""Call briefs: why she is called, in words, and what may and must not be said. Both languages: the list is shared."""
+"""Call briefs: why a member is called, in words, and what may and must not be said. Both languages: the list is shared."""
 
 import tomllib
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def _win_back(facts: dict[str, Any]) -> tuple[str, str]:
     risk, days, orders = round(float(facts["probability"]) * 100), facts["days_since"], facts["orders_90_days"]
     seen = f"Last purchase {days} days ago, {orders} in the last 90 days."
     return (
-        f"She may stop coming: {risk}% risk of no purchase in the next 30 days. {seen}",
+        f"May stop coming: {risk}% risk of no purchase in the next 30 days. {seen}",
         f"有流失风险：未来30天不再购买的可能性为{risk}%。上次购买在{days}天前，近90天购买{orders}次。",
     )
 
@@ -73,7 +73,7 @@ def _win_back(facts: dict[str, Any]) -> tuple[str, str]:
 def _first_return(facts: dict[str, Any]) -> tuple[str, str]:
     days, category = facts["days_since"], facts["category"]
     return (
-        f"New customer: her first purchase was {days} days ago, mostly {shelf_label(category, 'en')}; not back yet.",
+        f"New customer: the first purchase was {days} days ago, mostly {shelf_label(category, 'en')}; not back yet.",
         f"新客：{days}天前首次购买（主要是{shelf_label(category, 'zh')}），尚未复购。",
     )
 
@@ -89,6 +89,6 @@ def _can_finish(facts: dict[str, Any]) -> tuple[str, str]:
 def _stage_switch(facts: dict[str, Any]) -> tuple[str, str]:
     name, months, on = facts["nickname"], facts["months"], facts["on"]
     return (
-        f"{name or 'Her baby'} reaches {months} months on {on}: a new feeding stage, a time of questions.",
+        f"{name or 'The baby'} reaches {months} months on {on}: a new feeding stage, a time of questions.",
         f"{name or '宝宝'}将于{on}满{months}个月，进入新的喂养阶段，正是有疑问的时候。",
     )

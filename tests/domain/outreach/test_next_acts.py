@@ -93,7 +93,7 @@ async def test_calls_go_to_who_is_worth_it_and_lists_stay_workable(clock: str) -
     assert refused.state_reason == "DO_NOT_CALL"
     brief = (await planned_for(at_risk[9]))[0].params["call"]
     assert (brief["kind"], brief["reason_code"]) == ("WIN_BACK", "CHURN_RISK")
-    assert brief["reason"]["en"].startswith("She may stop coming: 60% risk")
+    assert brief["reason"]["en"].startswith("May stop coming: 60% risk")
     assert "60%" in brief["reason"]["zh-Hans"]
     kinds = {point["kind"] for point in brief["talking_points"]}
     assert kinds == {"SAY", "ASK", "DO_NOT_SAY"}
@@ -119,7 +119,7 @@ async def test_calls_for_new_customers_running_low_and_new_stages(clock: str) ->
         [message] = [m for m in await planned_for(member) if m.channel is Channel.CALL]
         briefs[member.id] = (message.params["call"]["kind"], message.params["call"]["reason"]["en"], message.purpose)
     assert briefs[newcomer.id][0::2] == ("NEW_CUSTOMER_RETURN", Purpose.CARE)
-    assert briefs[newcomer.id][1] == "New customer: her first purchase was 7 days ago, mostly diapers; not back yet."
+    assert briefs[newcomer.id][1] == "New customer: the first purchase was 7 days ago, mostly diapers; not back yet."
     assert briefs[runner.id] == (
         "CAN_FINISH", "Probably running low on diapers: buys every 17 days, last time 16 days ago.", Purpose.PROMOTION,
     )  # fmt: skip
