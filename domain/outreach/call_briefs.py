@@ -1,4 +1,4 @@
-"""Call briefs: why a member is called, in words, and what may and must not be said. Both languages: the list is shared."""
+"""Call briefs: why a member is called, in words of both languages, and what may and must not be said."""
 
 import tomllib
 from collections.abc import Sequence

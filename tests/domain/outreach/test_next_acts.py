@@ -4,11 +4,13 @@ from datetime import date, timedelta
 
 import pytest
 
+from domain.care.callbacks import CallbackKind
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.commerce.staff import RowScope
 from domain.gateway.messages import Message, MessageState
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.outreach.act_rules import ACT_RULES
+from domain.outreach.call_briefs import talking_points
 from domain.outreach.care_runs import run
 from domain.people.babies import Feeding
 from domain.people.consents import Consent
@@ -126,3 +128,15 @@ async def test_calls_for_new_customers_running_low_and_new_stages(clock: str) ->
     assert briefs[feeding.id][0] == "STAGE_SWITCH"
     assert "Mia reaches 6 months on 2017-12-18" in briefs[feeding.id][1]
     assert [m.channel for m in await planned_for(preterm)] != [Channel.CALL]  # corrected, she is four months old
+
+
+@pytest.mark.parametrize(("ages", "binds"), [([600], False), ([7], False), ([5], True), ([None, 40], True), ([], True)])
+def test_a_script_says_what_must_not_be_said(ages: list[int | None], binds: bool) -> None:
+    points = talking_points(CallbackKind.WIN_BACK, "US", ages)
+    forbidden = {point["code"] for point in points if point["kind"] == "DO_NOT_SAY"}
+    assert {"NO_FORMULA_PROMOTION", "NO_MEDICAL_ADVICE"} <= forbidden
+    assert ("FORMULA_LAW_BINDS" in forbidden) == binds
+    assert all(point["en"] and point["zh-Hans"] for point in points)
+    assert [point.get("rule") for point in points if point["code"] == "FORMULA_LAW_BINDS"] == [
+        "house.substitutes-under-6-months"
+    ] * binds
