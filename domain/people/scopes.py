@@ -1,5 +1,6 @@
 """Row scope: whose members an actor may see, as one SQL condition that every verb and statement shares."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from domain.commerce.staff import RowScope
@@ -9,13 +10,15 @@ from domain.platform.clock import real_now
 from domain.platform.parameters import Parameters
 from domain.platform.roles import Role
 
+CALLED_LATELY = timedelta(hours=24)  # real clock: she may look up what she wrote and was told
 OWNER_FIRST_HOURS = 2  # business time: so long a due call waits for its owner before others may take it
 
 
 def sees_member(actor: Actor, parameters: Parameters, alias: str = "m") -> str:
     """The condition on `members alias` that holds for exactly the rows the actor may see.
 
-    Staff see by scope, and the member of a call-back while they hold its lease. A member sees her household.
+    Staff see by scope, the member of a call-back while they hold its lease, and whom they called on that day. A member
+    sees her household.
     """
     if actor.role is Role.FRONTEND:
         return "TRUE"
@@ -28,11 +31,20 @@ def sees_member(actor: Actor, parameters: Parameters, alias: str = "m") -> str:
         arms.append(f"{alias}.store_id = {parameters(actor.store_id)}")
     if actor.scope is RowScope.DISTRIBUTOR:
         arms.append(_of_distributor(actor, parameters, alias))
-    arms.append(
-        f"EXISTS (SELECT 1 FROM callback_tasks held WHERE held.member_id = {alias}.id AND held.state = 'LEASED' "
-        f"AND held.lease_account_id = {parameters(actor.account_id)} AND held.lease_until > {parameters(real_now())})"
-    )
+    arms.append(f"{alias}.id IN ({_on_the_phone(actor, parameters)})")
     return "(" + " OR ".join(arms) + ")"
+
+
+def _on_the_phone(actor: Actor, parameters: Parameters) -> str:
+    """Members whose call the actor holds, or made within CALLED_LATELY; asked once a statement, not once a row."""
+    account, now = parameters(actor.account_id), real_now()
+    return (
+        "SELECT held.member_id FROM callback_tasks held WHERE held.state = 'LEASED' "
+        f"AND held.lease_account_id = {account} AND held.lease_until > {parameters(now)} "
+        "UNION ALL SELECT made.member_id FROM callback_outcomes said "
+        "JOIN callback_tasks made ON made.id = said.task_id "
+        f"WHERE said.account_id = {account} AND said.logged_at > {parameters(now - CALLED_LATELY)}"
+    )
 
 
 def sees_task(actor: Actor, parameters: Parameters, alias: str = "t") -> str:

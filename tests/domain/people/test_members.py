@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from domain.care.callbacks import CallbackState, CallbackTask
+from domain.care import outcomes, queues
+from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.interactions import Direction, Interaction, InteractionKind, Note, log
+from domain.care.leases import Lease
 from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.people import babies, consents, members, tags
@@ -18,7 +20,7 @@ from domain.people.failures import BabyNotFound, MemberNotFound
 from domain.people.members import Member, MemberChanges, MemberUpdated
 from domain.people.tags import MemberTag, MemberTagged, Tag, TagFamily, TagNotFound, TagNotSet
 from domain.platform.actors import Actor
-from domain.platform.clock import set_business_clock
+from domain.platform.clock import real_now, set_business_clock
 from domain.platform.failures import NotPermitted, ValidationError, VersionConflict
 from domain.platform.roles import Role
 from domain.platform.sources import Channel, Purpose
@@ -84,16 +86,19 @@ async def test_an_analyst_writes_nothing(db: str, verb: str) -> None:
     assert isinstance(await VERBS[verb](await make.make_actor(Role.ANALYST), member.id), NotPermitted)
 
 
-async def test_a_live_lease_lets_its_holder_see_the_member_and_nobody_else(db: str) -> None:
-    from domain.care import queues
-
+async def test_she_who_calls_sees_the_member_that_day_and_nobody_else_does(db: str) -> None:
     member = await make.make_member()
     await make.make_task(member)
     caller, other = [await make.make_actor(scope=RowScope.OWN) for _ in range(2)]
     assert await log(caller, member.id, VISIT) == MemberNotFound()
-    await queues.take_next(caller)
+    lease = await queues.take_next(caller)
+    assert isinstance(lease, Lease)
     assert not isinstance(await log(caller, member.id, VISIT), MemberNotFound)
     assert await log(other, member.id, VISIT) == MemberNotFound()
+    await outcomes.log_outcome(caller, lease.task_id, lease.fence, Disposition.REACHED, "")
+    assert not isinstance(await log(caller, member.id, VISIT), MemberNotFound)
+    await CallbackOutcome.all().update(logged_at=real_now() - timedelta(hours=25))
+    assert await log(caller, member.id, VISIT) == MemberNotFound()
 
 
 async def test_a_member_decides_for_herself_only(db: str) -> None:
