@@ -40,6 +40,8 @@ async def make_up_people(work: Work) -> dict[str, Any]:
 
 
 async def find_babies(work: Work) -> dict[str, Any]:
+    from nestling.demo.synthetic import add_babies
+
     found = await add_babies(work.settings.DATABASE_URL, now=await business_now(), say=work.say)
     await _learn_sizes()
     return found
