@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.care.callbacks import CallbackKind
 from domain.commerce.products import FormulaClass
+from domain.insight.reasons import FOR, say_all
 from domain.outreach.intents import CallBrief
 from domain.outreach.law.packs import binding_formula_rule
 from domain.outreach.shelves import shelf_label
@@ -62,11 +63,14 @@ def _points() -> list[dict[str, Any]]:
 
 
 def _win_back(facts: dict[str, Any]) -> tuple[str, str]:
+    """The risk, and the two facts that speak loudest for it; the bare dates where the model gave no reasons."""
     risk, days, orders = round(float(facts["probability"]) * 100), facts["days_since"], facts["orders_90_days"]
-    seen = f"Last purchase {days} days ago, {orders} in the last 90 days."
+    loudest = [reason for reason in facts["score_reasons"] if reason.get("effect") == FOR][:2]
+    told = " ".join(say_all(loudest, "en")) or f"Last purchase {days} days ago, {orders} in the last 90 days."
+    told_zh = "".join(say_all(loudest, "zh")) or f"上次购买在{days}天前，近90天购买{orders}次。"
     return (
-        f"May stop coming: {risk}% risk of no purchase in the next 30 days. {seen}",
-        f"有流失风险：未来30天不再购买的可能性为{risk}%。上次购买在{days}天前，近90天购买{orders}次。",
+        f"May stop coming: {risk}% risk of no purchase in the next 30 days. {told}",
+        f"有流失风险：未来30天不再购买的可能性为{risk}%。{told_zh}",
     )
 
 
