@@ -237,9 +237,15 @@ async def watch(request: Request, context: ApiContext) -> AsyncIterator[dict[str
 
 
 async def _responses(events: AsyncIterator[ExecutionResult], context: ApiContext) -> AsyncIterator[dict[str, Any]]:
-    async for result in events:
-        await record_reads(context)
-        yield response(result, context)
+    """One response an event; a stream that fails ends with a response that has errors and no data."""
+    try:
+        async for result in events:
+            await record_reads(context)
+            yield response(result, context)
+    except GraphQLError as error:
+        yield {"errors": [masked(error, context).formatted]}
+    except Exception as error:  # noqa: BLE001  # a watcher reads INTERNAL_ERROR, the log has the rest
+        yield {"errors": [masked(GraphQLError("", original_error=error), context).formatted]}
 
 
 def response(result: ExecutionResult, context: ApiContext) -> dict[str, Any]:

@@ -148,6 +148,10 @@ class Socket:
         if isinstance(events, AsyncIterator):
             async with contextlib.aclosing(events) as source:  # type: ignore[type-var]
                 async for body in source:
+                    if "data" not in body:
+                        self.running.pop(key, None)
+                        await self._send({"id": key, "type": "error", "payload": body["errors"]})
+                        return
                     await self._send({"id": key, "type": "next", "payload": body})
         else:
             answer = await run(request, context)

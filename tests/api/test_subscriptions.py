@@ -1,0 +1,171 @@
+"""graphql-transport-ws against a real server: what is announced arrives, as its watcher may see it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import orjson
+import pytest_asyncio
+import uvicorn
+from tortoise.transactions import in_transaction
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from api.app import create_app, reading
+from api.auth import CREDENTIALS
+from api.changes import CHANGES
+from api.config import ApiConfig
+from domain.commerce.staff import RowScope
+from domain.platform.accounts import Account, create_account
+from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE, announce
+from domain.platform.roles import Role
+from domain.platform.sessions import LoggedIn, log_in
+from domain.platform.tokens import Issued, issue_personal_token
+from tests.api.orders import make_visit
+from tests.factories import make_member, make_staff, make_store, make_task
+
+PROTOCOLS = [Subprotocol("graphql-transport-ws")]
+TIMELINE = """subscription($id: ID!) { memberTimelineChanged(memberId: $id) {
+  name timeline(first: 1) { edges { node { ... on Interaction { topic } } } } } }"""
+
+
+@pytest_asyncio.fixture
+async def url(config: ApiConfig) -> AsyncIterator[str]:
+    CREDENTIALS.clear()
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(config), port=0, lifespan="off", log_level="warning", ws="websockets-sansio")
+    )
+    async with reading(config):
+        task = asyncio.create_task(server.serve())
+        await until(lambda: server.started)
+        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        server.should_exit = True
+        await task
+
+
+async def token_of(scope: RowScope, **place: Any) -> str:
+    staff = await make_staff(scope=scope, **place)
+    login = f"login-{staff.id}"
+    assert isinstance(await create_account(login, "correct horse battery", Role.ADVISOR, staff_id=staff.id), Account)
+    issued = await issue_personal_token(login, "test")
+    assert isinstance(issued, Issued)
+    return issued.secret
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, token: str = "", **headers: str) -> AsyncIterator[ClientConnection]:
+    async with connect(f"ws://{url}/graphql", subprotocols=PROTOCOLS, additional_headers=headers) as socket:
+        await send(socket, type="connection_init", payload={"Authorization": f"Bearer {token}"} if token else {})
+        yield socket
+
+
+async def send(socket: ClientConnection, **message: Any) -> None:
+    await socket.send(orjson.dumps(message).decode())
+
+
+async def take(socket: ClientConnection) -> dict[str, Any]:
+    async with asyncio.timeout(5):
+        message: dict[str, Any] = orjson.loads(await socket.recv())
+    return message
+
+
+async def say(topic: str, ref: Any) -> None:
+    async with in_transaction():
+        await announce(topic, ref)
+
+
+async def subscribe(socket: ClientConnection, key: str, query: str, **variables: Any) -> None:
+    before = watchers()
+    await send(socket, type="subscribe", id=key, payload={"query": query, "variables": variables})
+    await until(lambda: watchers() > before and CHANGES.is_listening.is_set())
+
+
+def watchers() -> int:
+    return sum(len(queues) for queues in CHANGES._watchers.values())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110  # looked at from outside: there is no event for it
+            await asyncio.sleep(0.01)
+
+
+async def test_a_timeline_that_grows_is_told_to_its_watcher(url: str) -> None:
+    member, other = await make_member(), await make_member()
+    async with opened(url, await token_of(RowScope.ALL)) as socket:
+        assert await take(socket) == {"type": "connection_ack"}
+        await subscribe(socket, "1", TIMELINE, id=f"Member:{member.id}")
+        await make_visit(member, topic="weaning")
+        await say(MEMBER_TIMELINE, other.id)
+        await say(MEMBER_TIMELINE, member.id)
+        event = await take(socket)
+        changed = event["payload"]["data"]["memberTimelineChanged"]
+        assert (event["type"], event["id"]) == ("next", "1")
+        assert changed == {"name": "Emma Johnson", "timeline": {"edges": [{"node": {"topic": "weaning"}}]}}
+        await send(socket, type="complete", id="1")
+        await send(socket, type="ping")
+        assert await take(socket) == {"type": "pong"}
+    await until(lambda: watchers() == 0)
+
+
+async def test_the_call_back_list_is_told_as_each_may_see_it(url: str) -> None:
+    near, far = await make_store(), await make_store()
+    task = await make_task(await make_member(store_id=near.id))
+    query = "subscription { callbackListChanged { taskId task { state reasonCode } } }"
+    for store, seen in ((near, {"state": "OPEN", "reasonCode": "CHURN_RISK"}), (far, None)):
+        async with opened(url, await token_of(RowScope.STORE, store_id=store.id)) as socket:
+            await take(socket)
+            await subscribe(socket, "x", query)
+            await say(CALLBACK_LIST, task.id)
+            change = (await take(socket))["payload"]["data"]["callbackListChanged"]
+            assert change == {"taskId": f"CallbackTask:{task.id}", "task": seen}
+
+
+async def test_queries_run_over_the_socket_and_errors_end_a_subscription(url: str) -> None:
+    member = await make_member()
+    async with opened(url, await token_of(RowScope.STORE)) as socket:
+        await take(socket)
+        await send(socket, type="subscribe", id="q", payload={"query": "{ viewer { role } }"})
+        assert (await take(socket))["payload"] == {"data": {"viewer": {"role": "ADVISOR"}}}
+        assert await take(socket) == {"id": "q", "type": "complete"}
+        await send(socket, type="subscribe", id="bad", payload={"query": "subscription { nothing }"})
+        wrong = await take(socket)
+        assert (wrong["type"], wrong["payload"][0]["extensions"]["code"]) == ("error", "GRAPHQL_VALIDATION_FAILED")
+        payload = {"query": TIMELINE, "variables": {"id": f"Member:{member.id}"}}
+        await send(socket, type="subscribe", id="far", payload=payload)
+        wrong = await take(socket)
+        assert (wrong["id"], wrong["type"]) == ("far", "error")
+        assert wrong["payload"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def closed_with(socket: ClientConnection) -> int | None:
+    try:
+        async with asyncio.timeout(8):
+            while True:
+                await socket.recv()
+    except ConnectionClosed:
+        return socket.close_code
+
+
+async def test_a_socket_says_who_it_is_or_ends(url: str) -> None:
+    async with opened(url) as socket:
+        assert await closed_with(socket) == 4403
+    async with opened(url, "nst_wrong") as socket:
+        assert await closed_with(socket) == 4403
+    async with connect(f"ws://{url}/graphql", subprotocols=PROTOCOLS) as socket:
+        await send(socket, type="subscribe", id="1", payload={"query": TIMELINE})
+        assert await closed_with(socket) == 4401
+
+
+async def test_a_cookie_opens_a_socket_from_our_own_pages_only(url: str) -> None:
+    staff = await make_staff()
+    await create_account("nora", "correct horse battery", Role.CONSULTANT, staff_id=staff.id)
+    session = await log_in("nora", "correct horse battery", "203.0.113.9")
+    assert isinstance(session, LoggedIn)
+    cookie = f"nestling={session.secret}"
+    async with opened(url, cookie=cookie, origin=f"http://{url}") as socket:
+        assert await take(socket) == {"type": "connection_ack"}
+    async with opened(url, cookie=cookie, origin="https://evil.example") as socket:
+        assert await closed_with(socket) == 4403
