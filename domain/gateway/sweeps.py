@@ -88,7 +88,7 @@ async def receive_call_outcomes() -> int:
 
     Spoken to her in any way is delivered; a wrong number, or a task that closed without reaching her, is undelivered.
     """
-    count, _ = await connection().execute_query(
+    spoken = await connection().execute_query_dict(
         "INSERT INTO receipts (id, provider, event_key, client_ref, kind, detail, occurred_at) "
         "SELECT o.id, 'callback', o.id::text, m.provider_key, "
         "CASE WHEN o.disposition IN ('REACHED', 'CALL_LATER', 'REFUSED', 'DO_NOT_CALL') THEN 'DELIVERED' "
@@ -97,14 +97,14 @@ async def receive_call_outcomes() -> int:
         "WHERE m.state = 'ACCEPTED' AND m.channel = 'CALL' AND o.undone_at IS NULL "
         "AND o.logged_at < clock_timestamp() - $1::interval "
         "AND (o.disposition NOT IN ('NO_ANSWER', 'BUSY') OR t.state IN ('DONE', 'EXPIRED', 'CANCELLED')) "
-        "ON CONFLICT (provider, event_key) DO NOTHING",
+        "ON CONFLICT (provider, event_key) DO NOTHING RETURNING id",
         [UNDO_WINDOW],
     )
-    closed, _ = await connection().execute_query(
+    closed = await connection().execute_query_dict(
         "INSERT INTO receipts (id, provider, event_key, client_ref, kind, detail, occurred_at) "
         "SELECT t.id, 'callback', t.id::text, m.provider_key, 'UNDELIVERED', t.state, clock_timestamp() "
         "FROM messages m JOIN callback_tasks t ON t.message_id = m.id "
         "WHERE m.state = 'ACCEPTED' AND m.channel = 'CALL' AND t.state IN ('EXPIRED', 'CANCELLED') "
-        "AND t.closed_at IS NOT NULL ON CONFLICT (provider, event_key) DO NOTHING"
+        "ON CONFLICT (provider, event_key) DO NOTHING RETURNING id"
     )
-    return count + closed
+    return len(spoken) + len(closed)

@@ -1,0 +1,216 @@
+"""The worker process: with and without a Redis, stopping gracefully, and its daily jobs."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from channels.callback import Callback
+from domain.care.callbacks import CallbackOutcome, CallbackTask, Disposition
+from domain.care.handovers import open_from_message
+from domain.database import connection
+from domain.gateway import hearing, sweeps
+from domain.gateway.attempts import Attempt, record_attempts
+from domain.gateway.claims import claim
+from domain.gateway.messages import Message, MessageState
+from domain.gateway.outbox import relay_messages
+from domain.platform import cron
+from domain.platform.clock import advance_business_clock, business_now, real_now
+from domain.platform.cron import CronTick
+from domain.platform.ids import new_id
+from domain.platform.sources import Channel
+from nestling.embedded.processes import free_port
+from tests.domain.gateway.test_delivering import LEASE, LETTERHEAD
+from tests.factories import NOON
+from tests.workers.stage import (
+    Process,
+    Redis,
+    make_people,
+    plan_notes,
+    simulator,
+    states,
+    until,
+    web,
+    worker,
+    worker_environment,
+)
+from workers.doorbell import DELIVER, JOBS, Doorbell, NoWaker
+from workers.jobs import Job, Jobs, newest_tick
+
+
+async def test_without_a_redis_a_message_leaves_within_two_seconds(db: str, tmp_path: Path) -> None:
+    """From the commit of the wish to the provider's answer, by a worker that was started without a bell."""
+    async with web(db) as url:
+        hook = f"{url}/hooks/sms_http"
+        with simulator(tmp_path, script="calm", webhook_url=hook) as provider:
+            environment = worker_environment(db, provider, "none")
+            with worker(tmp_path, environment) as one:
+                people = await make_people(30, Channel.SMS, Channel.EMAIL, Channel.CALL)
+                await until(lambda: _ticks(1), 30, states)  # it is up: it has looked at its jobs
+                begun = time.monotonic()
+                await plan_notes(people[:10], Channel.SMS)
+                await plan_notes(people[10:20], Channel.EMAIL)
+                await plan_notes(people[20:], Channel.CALL)
+                await until(lambda: _handed(1), 10, states)
+                assert time.monotonic() - begun < 2.0
+                await until(lambda: _handed(30), 10, states)
+                await until(lambda: _in(MessageState.DELIVERED, 10), 10, states)
+                assert one.end() == 0
+    assert await states() == {"DELIVERED": 10, "ACCEPTED": 20}
+    assert await CallbackTask.all().count() == 10
+
+
+async def test_stopping_gives_everything_back_and_loses_nothing(db: str, tmp_path: Path) -> None:
+    async with web(db) as url:
+        with simulator(tmp_path, script="calm", webhook_url=f"{url}/hooks/sms_http") as provider:
+            await plan_notes(await make_people(200, Channel.SMS), Channel.SMS)
+            with worker(tmp_path, worker_environment(db, provider)) as one:
+                await until(lambda: _handed(40), 30, states)
+                assert one.end() == 0
+                now = await states()
+                assert "SENDING" not in now
+                assert "UNKNOWN" not in now
+                assert now.get("QUEUED", 0) > 0, "it stopped after everything was sent: this proves nothing"
+                one.start()
+                await until(lambda: _handed(200), 30, states)
+                one.end()
+
+
+async def test_the_bell_comes_and_goes(db: str, tmp_path: Path) -> None:
+    """A worker finds a Redis that appears later, loses it, and delivers all the time."""
+    bell = Redis(tmp_path, free_port())
+    with (
+        simulator(tmp_path, script="calm") as provider,
+        worker(tmp_path, worker_environment(db, provider, bell.url)) as one,
+    ):
+        people = await make_people(30, Channel.SMS)
+        await plan_notes(people[:10], Channel.SMS)
+        await until(lambda: _handed(10), 30, states)
+        bell.start()
+        try:
+            await until(lambda: _said(one, "the bell is there"), 10)
+            await plan_notes(people[10:20], Channel.SMS)
+            await until(lambda: _handed(20), 5, states)
+        finally:
+            bell.stop()
+        await plan_notes(people[20:], Channel.SMS)
+        await until(lambda: _handed(30), 5, states)
+        assert one.end() == 0
+
+
+async def _said(one: Process, what: str) -> bool:
+    return what in one.words
+
+
+async def _ticks(count: int) -> bool:
+    return await CronTick.all().count() >= count
+
+
+async def _handed(count: int) -> bool:
+    return await Message.filter(state__in=[MessageState.ACCEPTED, MessageState.DELIVERED]).count() >= count
+
+
+async def _in(state: MessageState, count: int) -> bool:
+    return await Message.filter(state=state).count() >= count
+
+
+async def test_what_a_consultant_logs_is_the_receipt_of_her_call(db: str) -> None:
+    await plan_notes(await make_people(3, Channel.CALL), Channel.CALL)
+    await relay_messages()
+    provider = Callback(open_from_message)
+    claimed, _ = await claim("w", provider, 10, LEASE, LETTERHEAD)
+    for one in claimed:
+        first, again = await provider.send(one.outgoing), await provider.send(one.outgoing)
+        assert first == again
+        await record_attempts("w", [Attempt(one.outgoing.message_id, 1, False, first)], provider.traits)
+    tasks = await CallbackTask.all().order_by("id")
+    assert len(tasks) == 3
+    minute = timedelta(minutes=1)
+    logged = [(Disposition.REACHED, minute), (Disposition.WRONG_NUMBER, minute), (Disposition.REACHED, timedelta(0))]
+    for task, (disposition, ago) in zip(tasks, logged, strict=True):
+        await CallbackOutcome.create(
+            task_id=task.id,
+            attempt=1,
+            disposition=disposition,
+            next_step="DONE",
+            account_id=new_id(),
+            logged_at=real_now() - ago,
+        )
+    assert await sweeps.receive_call_outcomes() == 2
+    assert await sweeps.receive_call_outcomes() == 0
+    assert await hearing.apply_parked() == 2
+    by_task = {t.message_id: n for n, t in enumerate(tasks)}
+    found = {by_task[m.id]: m.state for m in await Message.all()}
+    assert found == {0: MessageState.DELIVERED, 1: MessageState.UNDELIVERED, 2: MessageState.ACCEPTED}
+
+
+def test_the_newest_tick_is_todays_or_yesterdays() -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    job = Job("x", datetime(2026, 1, 1, 6).time(), _nothing)  # noqa: DTZ001 - a time of day
+    assert newest_tick(datetime(2026, 3, 2, 5, 59, tzinfo=zone), job.at) == datetime(2026, 3, 1, 6, tzinfo=zone)
+    assert newest_tick(datetime(2026, 3, 2, 6, 0, tzinfo=zone), job.at) == datetime(2026, 3, 2, 6, tzinfo=zone)
+
+
+async def _nothing(_tick: datetime) -> str:
+    return ""
+
+
+async def test_a_daily_job_runs_once_a_business_day_on_whatever_number_of_workers(db: str) -> None:
+    await make_people(1)
+    ran: list[datetime] = []
+
+    async def care(tick: datetime) -> str:
+        ran.append(tick)
+        await asyncio.sleep(0.05)
+        return "done"
+
+    def jobs(owner: str) -> Jobs:
+        return Jobs(owner, [Job("care", datetime(2026, 1, 1, 6).time(), care)], "UTC", Doorbell(), NoWaker(), 0.05)  # noqa: DTZ001
+
+    running = [asyncio.create_task(jobs(f"w{n}").run()) for n in range(3)]
+    try:
+        await until(lambda: _ticks(1), 5)
+        await asyncio.sleep(0.3)
+        assert ran == []  # nothing is made up for before the first tick
+        await advance_business_clock(timedelta(days=7))
+        await until(lambda: _done(1), 5)
+        await asyncio.sleep(0.3)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    assert ran == [datetime(2017, 12, 22, 6, tzinfo=UTC)]  # of seven missed days the newest
+    assert (await business_now()).date() == NOON.date() + timedelta(days=7)
+
+
+async def _done(count: int) -> bool:
+    return await CronTick.filter(state=cron.DONE).count() >= count
+
+
+async def test_a_tick_whose_runner_died_is_taken_by_another(db: str) -> None:
+    tick_id = await cron.want("score", NOON)
+    assert await cron.want("score", NOON) is None
+    first = await cron.take("one", ["score"])
+    assert first is not None
+    assert first.id == tick_id
+    assert await cron.take("two", ["score"]) is None
+    await connection().execute_query("UPDATE cron_ticks SET lease_until = clock_timestamp() - interval '1 second'")
+    assert await cron.take("two", ["score"]) == first
+    assert not await cron.keep("one", first)
+    await cron.finish("one", first, cron.DONE)
+    assert (await CronTick.get(id=tick_id)).state == cron.RUNNING
+    await cron.finish("two", first, cron.DONE, "fine")
+    assert (await CronTick.get(id=tick_id)).state == cron.DONE
+
+
+async def test_a_doorbell_wakes_at_once_and_is_never_needed() -> None:
+    doorbell = Doorbell()
+    waiting = asyncio.create_task(doorbell.wait(DELIVER, 5))
+    await asyncio.sleep(0)
+    doorbell.ring(JOBS)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    doorbell.ring(DELIVER)
+    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(doorbell.wait(DELIVER, 0.01), 1)
