@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from api.pages.web import Viewer, ask, back_to, is_recent, language_of, page, problem_text, viewer_of, wish
 from domain.care.callbacks import Disposition
+from domain.platform.clock import real_now
 
 
 async def show(request: Request) -> Response:
@@ -34,6 +35,7 @@ async def _desk(request: Request, viewer: Viewer, problem: str | None, **form: A
         task=task,
         phone=await _phone(request, viewer, task) if task else None,
         dispositions=[disposition.value for disposition in Disposition],
+        minutes_left=_minutes_left(task) if task else 0,
         business_now=viewer.business_now,
         logged=_logged(request),
         notice=request.query_params.get("notice"),
@@ -55,6 +57,11 @@ def _logged(request: Request) -> dict[str, Any] | None:
         "nextStep": step,
         "canUndo": is_recent(query.get("until")),
     }
+
+
+def _minutes_left(task: dict[str, Any]) -> int:
+    """Whole minutes of the lease, at least one: it was live a moment ago."""
+    return max(1, int((datetime.fromisoformat(task["leaseUntil"]) - real_now()).total_seconds() // 60))
 
 
 async def _phone(request: Request, viewer: Viewer, task: dict[str, Any]) -> str | None:

@@ -127,7 +127,6 @@ def page(request: Request, template: str, viewer: Viewer | None, status: int = 2
 
     filters = {
         "moment": moment,
-        "clock": lambda value: moment(value, "%H:%M"),
         "local_input": lambda value: moment(value, "%Y-%m-%dT%H:%M"),
     }
     environment = templates.overlay()

@@ -1,0 +1,176 @@
+"""Each person's main job on the plain pages, in a real browser, with axe looking on."""
+
+from datetime import date
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page
+
+from api.pages.texts import LANGUAGES, TEXTS, WORDS
+from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
+from domain.care.interactions import Interaction
+from domain.commerce.staff import RowScope
+from domain.people.identities import IdentityKind
+from domain.people.members import Member
+from domain.platform.accounts import Account, create_account
+from domain.platform.clock import set_business_clock
+from domain.platform.roles import Role
+from domain.platform.sources import Source
+from tests.factories import (
+    NOON,
+    make_baby,
+    make_identity,
+    make_member,
+    make_reachable,
+    make_staff,
+    make_store,
+    make_task,
+)
+
+PASSWORD = "correct horse battery"
+
+
+async def _sign_in(browser: Browser, site: str, role: Role, *, phone: bool = False, zh: bool = False) -> Page:
+    """A page of a signed-in person of that role who sees everybody."""
+    staff = await make_staff(scope=RowScope.ALL, store_id=(await make_store()).id)
+    login, language = f"{role.value.lower()}-{staff.external_id}", "zh-Hans" if zh else "en"
+    account = await create_account(login, PASSWORD, role, staff_id=staff.id, language=language)
+    assert isinstance(account, Account)
+    size = {"width": 320, "height": 640} if phone else {"width": 1280, "height": 900}
+    context = await browser.new_context(viewport=size)  # type: ignore[arg-type]
+    page = await context.new_page()
+    await page.goto(f"{site}/login")
+    await page.fill("#login", account.login)
+    await page.fill("#password", PASSWORD)
+    await page.click("button.main")
+    return page
+
+
+async def _family(name: str = "Emma Johnson", language: str = "en") -> Member:
+    member = await make_reachable(await make_member(full_name=name, name_key="emmajohnson", language=language))
+    await make_baby(member, nickname="Pip", born_on=date(2017, 7, 3), born_source=Source.MEMBER)
+    await make_identity(member, IdentityKind.CARD, "880012345678")
+    return member
+
+
+async def _is_accessible(page: Page) -> None:
+    results = await Axe().run(page)
+    found = [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in results.response["violations"]]
+    assert found == []
+    overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0, "the page scrolls sideways"
+
+
+async def test_a_consultant_takes_a_call_sees_why_logs_it_and_takes_it_back(
+    db: str, site: str, browser: Browser
+) -> None:
+    await set_business_clock(NOON)
+    member = await _family()
+    first = await make_task(member, reason={"en": "She has not bought for 40 days."}, priority=2.0)
+    other = await make_task(await make_member(full_name="Mia Reed", phone="+12025550111"), priority=1.0)
+
+    page = await _sign_in(browser, site, Role.CONSULTANT)
+    assert page.url == f"{site}/desk"
+    await _is_accessible(page)
+    await page.click("text=Take the next call")
+    body = await page.inner_text("main")
+    for shown in ("Emma Johnson", "She has not bought for 40 days.", "Pip", "5 months 12 days", "+12025550123"):
+        assert shown in body
+    await _is_accessible(page)
+
+    await page.focus("input[value=REACHED]")
+    await page.keyboard.press("ArrowRight")  # the keyboard is enough
+    assert await page.is_checked("input[value=NO_ANSWER]")
+    await page.fill("#note", "It rang out.")
+    await page.click("text=Log it, take the next")
+    assert "Mia Reed" in await page.inner_text("main")
+    await first.refresh_from_db()
+    assert (first.state, first.attempts) == (CallbackState.OPEN, 1)
+    assert await Interaction.filter(member_id=member.id, note="It rang out.").count() == 1
+
+    await page.click("text=Undo")
+    await first.refresh_from_db()
+    assert (first.state, first.attempts) == (CallbackState.LEASED, 0)
+    assert "Emma Johnson" in await page.inner_text("#who")
+    await page.check("input[value=REACHED]")
+    await page.fill("#note", "She will come on Saturday.")
+    await page.click("text=Log it, take the next")
+    await first.refresh_from_db()
+    assert (first.state, first.disposition) == (CallbackState.DONE, Disposition.REACHED)
+    assert await CallbackOutcome.filter(task_id=first.id, undone_at=None).count() == 1
+    await other.refresh_from_db()
+    assert other.state == CallbackState.LEASED
+
+
+async def test_what_was_typed_is_kept_when_the_lease_is_lost(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    task = await make_task(await _family())
+    page = await _sign_in(browser, site, Role.CONSULTANT)
+    await page.click("text=Take the next call")
+    await CallbackTask.filter(id=task.id).update(
+        state=CallbackState.OPEN, lease_account_id=None, lease_until=None, fence=99
+    )
+    await page.check("input[value=REACHED]")
+    await page.fill("#note", "A long and careful note.")
+    await page.click("text=Log it, take the next")
+    body = await page.inner_text("main")
+    assert "Your time for this call ran out" in body
+    assert "A long and careful note." in await page.content()
+    assert await Interaction.filter(note="A long and careful note.").count() == 0
+
+
+async def test_an_advisor_finds_a_member_by_her_last_digits_and_logs_a_visit(
+    db: str, site: str, browser: Browser
+) -> None:
+    await set_business_clock(NOON)
+    member = await _family()
+    page = await _sign_in(browser, site, Role.ADVISOR, phone=True, zh=True)
+    assert page.url == f"{site}/store"
+    await page.fill("#q", "0123")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/store?q=0123")
+    await _is_accessible(page)
+    await page.click("a.tap")
+    body = await page.inner_text("main")
+    for shown in ("Emma Johnson", "5个月12天", "***0123"):
+        assert shown in body
+    assert "+12025550123" not in await page.content()
+    await _is_accessible(page)
+    await page.fill("#note", "买了尿不湿，问起辅食。")
+    await page.click("button.main")
+    assert "已保存到会员时间线" in await page.inner_text("main")
+    await page.reload()
+    assert await Interaction.filter(member_id=member.id, note="买了尿不湿，问起辅食。").count() == 1
+
+
+async def test_pages_of_other_roles_and_strangers_stay_shut(db: str, site: str, browser: Browser) -> None:
+    stranger = await (await browser.new_context()).new_page()
+    for path in ("/desk", "/store", "/outbox"):
+        await stranger.goto(site + path)
+        assert stranger.url.startswith(f"{site}/login?next=")
+    await _is_accessible(stranger)
+    analyst = await _sign_in(browser, site, Role.ANALYST)
+    answer = await analyst.goto(f"{site}/outbox")
+    assert answer is not None
+    assert answer.status == 403
+    await stranger.goto(f"{site}/login?next=https://elsewhere.example/")
+    assert await stranger.get_attribute("input[name=next]", "value") == "/"
+
+
+async def test_a_form_from_a_foreign_page_changes_nothing(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    task = await make_task(await _family())
+    page = await _sign_in(browser, site, Role.CONSULTANT)
+    answer = await page.request.post(
+        f"{site}/desk/take", form={"key": "k"}, headers={"Origin": "https://elsewhere.example"}
+    )
+    assert answer.status == 403
+    await task.refresh_from_db()
+    assert task.state == CallbackState.OPEN
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_there_in_every_language(language: str) -> None:
+    column = LANGUAGES.index(language)
+    every = [*TEXTS.values(), *(pair for words in WORDS.values() for pair in words.values())]
+    assert all(pair[column].strip() for pair in every)
