@@ -18,6 +18,8 @@ SOURCE = "completejourney"
 NO_CATEGORY = "UNKNOWN"
 CORE_BABY = (BabyClass.FORMULA.value, BabyClass.DIAPER.value, BabyClass.BABY_FOOD.value)
 """What hardly anybody buys without a baby; wipes and lotions are bought by many."""
+FIRST_MORNING = pd.Timestamp(2017, 12, 15, 10)
+HALF_YEAR = pd.Timedelta(days=180)
 
 
 @dataclass(frozen=True)
@@ -121,17 +123,24 @@ _MONEY = ("sales_value", "retail_disc", "coupon_disc", "coupon_match_disc")
 
 @lru_cache(maxsize=1)
 def households_in_order() -> tuple[int, ...]:
-    """All households, those who ever buy core baby products and the others in turn, each group in a shuffled order
-    that depends on nothing but their numbers. The first N are `--households N`: half of them baby households.
+    """All households, those with a baby about and the others in turn, each group in a shuffled order that depends on
+    nothing but their numbers. The first N are `--households N`: half of them baby households while there are any.
+
+    A baby is about where two or more baskets of the half year before the demo's first morning hold core baby products.
+    Who bought nothing before that morning comes last: she joins when time passes.
     """
     source = purchases()
+    before = source.lines[source.lines["at"] < FIRST_MORNING]
     core = source.products[source.products.baby_class.isin(CORE_BABY)].product_id
-    everybody = source.lines.household_id.unique()
-    with_babies = set(source.lines[source.lines.product_id.isin(core)].household_id.unique().tolist())
-    shuffled = sorted((int(h) for h in everybody), key=lambda h: hashlib.sha256(f"household {h}".encode()).digest())
-    groups = [h for h in shuffled if h in with_babies], [h for h in shuffled if h not in with_babies]
+    hints = before[before.product_id.isin(core) & (before["at"] >= FIRST_MORNING - HALF_YEAR)]
+    baskets = hints.groupby("household_id").basket_id.nunique()
+    with_babies = set(baskets[baskets >= 2].index.tolist())
+    there = set(before.household_id.unique().tolist())
+    everybody = (int(household) for household in source.lines.household_id.unique())
+    shuffled = sorted(everybody, key=lambda h: hashlib.sha256(f"household {h}".encode()).digest())
+    groups = [h for h in shuffled if h in with_babies], [h for h in shuffled if h in there - with_babies]
     place = {h: (at, which) for which, group in enumerate(groups) for at, h in enumerate(group)}
-    return tuple(sorted(shuffled, key=place.__getitem__))
+    return tuple(sorted(shuffled, key=lambda h: place.get(h, (len(shuffled), h))))
 
 
 def payload_hashes(lines: pd.DataFrame) -> "pd.Series[str]":
