@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from bench.harness import ROUNDS, Result, report, save
+from bench.paper import PAPER, draw
 from bench.servers import server
 from bench.spec import Spec
 
@@ -61,6 +62,7 @@ async def run(url: str, chosen: argparse.Namespace) -> list[Result]:
             print(report(result), flush=True)
             if not chosen.dry:
                 save(result)
+                PAPER.write_text(draw(), encoding="utf-8")
         results += found
     return results
 

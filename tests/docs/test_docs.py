@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.paper import PAPER, draw
+
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img[^>]*src=\"([^\"]+)\"")
@@ -42,6 +44,10 @@ def test_the_picture_of_the_tables_is_in_step_with_the_tables() -> None:
         [sys.executable, ROOT / "scripts" / "data_model.py", "--check"], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def test_the_numbers_in_the_paper_are_those_that_were_measured() -> None:
+    assert PAPER.read_text(encoding="utf-8") == draw()
 
 
 def test_every_decision_names_what_enforces_it_and_that_exists() -> None:
