@@ -105,6 +105,10 @@ async def receive_call_outcomes() -> int:
         "SELECT t.id, 'callback', t.id::text, m.provider_key, 'UNDELIVERED', t.state, clock_timestamp() "
         "FROM messages m JOIN callback_tasks t ON t.message_id = m.id "
         "WHERE m.state = 'ACCEPTED' AND m.channel = 'CALL' AND t.state IN ('EXPIRED', 'CANCELLED') "
-        "ON CONFLICT (provider, event_key) DO NOTHING RETURNING id"
+        # An outcome that cancelled her other calls can still be taken back, and they with it.
+        "AND NOT EXISTS (SELECT 1 FROM callback_outcomes o JOIN callback_tasks c ON c.id = o.task_id "
+        "WHERE c.member_id = t.member_id AND o.undone_at IS NULL AND o.logged_at >= clock_timestamp() - $1::interval) "
+        "ON CONFLICT (provider, event_key) DO NOTHING RETURNING id",
+        [UNDO_WINDOW],
     )
     return len(spoken) + len(closed)

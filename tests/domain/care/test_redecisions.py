@@ -5,20 +5,21 @@ from uuid import UUID
 
 import pytest
 
-from domain.care import leases, queues
-from domain.care.callbacks import CallbackKind, CallbackState, CallbackTask
+from domain.care import leases, outcomes, queues
+from domain.care.callbacks import CallbackKind, CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.handovers import open_from_message
 from domain.care.leases import Lease, TaskClosed, TaskWaits
 from domain.care.queues import NothingToCall
-from domain.gateway.messages import plan
+from domain.gateway.messages import Message, MessageState, plan
 from domain.gateway.suppressions import SuppressionReason, suppress
+from domain.gateway.sweeps import receive_call_outcomes
 from domain.outreach.intents import CallBrief, Intent
 from domain.outreach.templates import seed
 from domain.people import consents
 from domain.people.consents import ConsentEvidence, ConsentState
 from domain.people.members import Member, MemberStatus
 from domain.platform.actors import Actor
-from domain.platform.clock import set_business_clock
+from domain.platform.clock import real_now, set_business_clock
 from domain.platform.sources import Channel, Purpose
 from tests import factories as make
 
@@ -90,3 +91,16 @@ async def test_a_blocked_member_is_not_called_even_when_opened_by_hand(caller: A
     await Member.filter(id=member.id).update(status=MemberStatus.BLOCKED)
     assert await leases.open_task(caller, task_id) == TaskClosed(task_id, CallbackState.CANCELLED)
     assert (await CallbackTask.get(id=task_id)).release_reason == "MEMBER_BLOCKED"
+
+
+async def test_the_gateway_hears_of_cancelled_calls_only_when_nobody_can_take_that_back(caller: Actor) -> None:
+    member, task_id = await called_for(caller)
+    await Message.all().update(state=MessageState.ACCEPTED)
+    other = await make.make_task(member)
+    lease = await leases.open_task(caller, other.id)
+    assert isinstance(lease, Lease)
+    await outcomes.log_outcome(caller, other.id, lease.fence, Disposition.DO_NOT_CALL, "")
+    assert (await CallbackTask.get(id=task_id)).state is CallbackState.CANCELLED
+    assert await receive_call_outcomes() == 0
+    await CallbackOutcome.all().update(logged_at=real_now() - timedelta(minutes=1))
+    assert await receive_call_outcomes() == 1
