@@ -10,6 +10,7 @@ import orjson
 from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLUnionType,
@@ -24,7 +25,9 @@ from api.projection.pages import STRUCTURES
 from api.projection.planner import AUDITED, KIND, Plan, Planner, Shape, declared, permissions_of
 from api.projection.reading import fetch
 from api.projection.selections import Selections, below
+from domain.platform.roles import PERMISSIONS
 
+EVERYBODYS = frozenset.intersection(*PERMISSIONS.values())
 Resolver = Callable[..., Any]
 Resolution: TypeAlias = GraphQLResolveInfo[Any]
 
@@ -75,9 +78,16 @@ def _kind(value: dict[str, Any], _info: Resolution, _abstract: Any) -> str:
 
 def _read_by_key(named: GraphQLObjectType) -> None:
     named.is_type_of = None  # strawberry's refuses dicts
-    for of in named.fields.values():
+    own = permissions_of_type(named.name) if named.name in TYPES else []
+    for name, of in named.fields.items():
         source = declared(of)
-        of.resolve = _by_key(permissions_of(of, source) if source is not None else [])
+        needed = permissions_of(of, source) if source is not None else []
+        narrower = [permission for permission in needed if permission not in own and permission not in EVERYBODYS]
+        if narrower and isinstance(of.type, GraphQLNonNull):
+            raise TypeError(
+                f"{named.name}.{name} needs {narrower} beyond its type: make it nullable, or it hides the row"
+            )
+        of.resolve = _by_key(needed)
 
 
 def _by_key(permissions: list[Any]) -> Resolver:

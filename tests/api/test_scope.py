@@ -138,6 +138,7 @@ async def test_a_field_is_refused_by_its_permission(ask: Ask, role: Role, field:
     answer = await ask(await make_actor(role), query, id=f"Member:{member.id}")
     assert answer.codes == ([] if is_allowed else ["FORBIDDEN"])
     if not is_allowed:
+        assert answer.body["data"]["member"] == {"id": f"Member:{member.id}", "x": None}
         assert answer.body["errors"][0]["path"] == ["member", "x"]
         assert answer.body["errors"][0]["extensions"]["permission"].startswith("READ_")
 

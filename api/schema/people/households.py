@@ -27,6 +27,6 @@ class Household(Node):
         order="{t}.joined_on, {t}.id",
         first=10,
     )
-    babies: list[Baby] = relation(
+    babies: list[Baby] | None = relation(
         "Children, first registered first.", on={"household_id": "id"}, order="{t}.created_at, {t}.id", first=10
     )

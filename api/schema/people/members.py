@@ -92,19 +92,19 @@ class Member(Node):
     household: Annotated["Household", strawberry.lazy("api.schema.people.households")] = relation(
         "Her family.", on={"id": "household_id"}
     )
-    babies: list[Baby] = relation(
+    babies: list[Baby] | None = relation(
         "Her household's children, first registered first.",
         on={"household_id": "household_id"},
         order="{t}.created_at, {t}.id",
         first=10,
     )
-    identities: list[Identity] = relation(
+    identities: list[Identity] | None = relation(
         "Every name a channel knows her by, masked.",
         on={"member_id": "id"},
         order="{t}.is_primary DESC, {t}.kind, {t}.id",
         first=10,
     )
-    tags: list[Tag] = relation(
+    tags: list[Tag] | None = relation(
         "Tags in force, latest first.",
         on={"member_id": "id"},
         where=TAG_IN_FORCE,
@@ -127,10 +127,10 @@ class Member(Node):
     joined_by: Annotated["Staff", strawberry.lazy("api.schema.commerce.staff")] | None = relation(
         "Who enrolled her.", on={"id": "joined_by_id"}
     )
-    recent_orders: list[Annotated["Order", strawberry.lazy("api.schema.commerce.orders")]] = relation(
+    recent_orders: list[Annotated["Order", strawberry.lazy("api.schema.commerce.orders")]] | None = relation(
         "Her latest orders.", on={"member_id": "id"}, order="{t}.ordered_at DESC, {t}.id DESC", first=5
     )
-    orders: Connection[Annotated["Order", strawberry.lazy("api.schema.commerce.orders")]] = connection(
+    orders: Connection[Annotated["Order", strawberry.lazy("api.schema.commerce.orders")]] | None = connection(
         "All her orders, latest first.",
         key=(("ordered_at", "DESC", "timestamptz"), ("id", "DESC", "uuid")),
         on={"member_id": "id"},
@@ -141,16 +141,16 @@ class Member(Node):
         on={"member_id": "id"},
         find=of_kinds,
     )
-    messages: Connection[Annotated["Message", strawberry.lazy("api.schema.gateway.messages")]] = connection(
+    messages: Connection[Annotated["Message", strawberry.lazy("api.schema.gateway.messages")]] | None = connection(
         "Messages to her, latest first.", key=BY_TIME, on={"member_id": "id"}
     )
-    scores: list[Score] = relation(
+    scores: list[Score] | None = relation(
         "What the champion models say of her, by model and rank.",
         on={"member_id": "id"},
         order="{t}.model_name, {t}.rank, {t}.id",
         first=10,
     )
-    open_tasks: list[Annotated["CallbackTask", strawberry.lazy("api.schema.care.callbacks")]] = relation(
+    open_tasks: list[Annotated["CallbackTask", strawberry.lazy("api.schema.care.callbacks")]] | None = relation(
         "Call-backs that are open or taken, highest priority first.",
         on={"member_id": "id"},
         where="{t}.state IN ('OPEN', 'LEASED')",
