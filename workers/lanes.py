@@ -20,12 +20,13 @@ from workers.doorbell import DELIVER, Doorbell
 log = logging.getLogger("nestling.worker.lane")
 
 SPARE = timedelta(seconds=1)  # a lease must outlast the provider's time-out by this, or nothing is posted
+BATCHES = 4  # messages leased for each request in flight: a claim costs the same for one message and for many
 LARGEST_RECORD = 200
 LAST_WORDS = timedelta(seconds=10)  # for results to be written when the worker stops
 
 
 class Lane:
-    """Bounded: at most `concurrency` requests in flight and twice as many messages leased."""
+    """Bounded: at most `concurrency` requests in flight and a few times as many messages leased."""
 
     def __init__(
         self,
@@ -67,8 +68,8 @@ class Lane:
     async def _claim(self) -> None:
         poll = self._poll.total_seconds()
         while not self._stopping:
-            room = 2 * self._concurrency - self._claimed.qsize()
-            if room < self._concurrency:
+            room = BATCHES * self._concurrency - self._claimed.qsize()
+            if room < BATCHES // 2 * self._concurrency:
                 self._room.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._room.wait(), poll)
@@ -84,7 +85,7 @@ class Lane:
 
     async def _send(self) -> None:
         while (one := await self._claimed.get()) is not None:
-            if self._claimed.qsize() < self._concurrency:
+            if self._claimed.qsize() <= BATCHES // 2 * self._concurrency:
                 self._room.set()
             outcome = await self._post(one)
             self._done.put_nowait(Attempt(one.outgoing.message_id, one.attempt, one.may_have_left, outcome))

@@ -95,6 +95,7 @@ async def apply_receipts(receipt_ids: Sequence[UUID]) -> int:
     rows = await connection().execute_query_dict(statement("lock_receipts"), [list(receipt_ids)])
     states = {row["message_id"]: MessageState(row["state"]) for row in rows}
     refs: dict[UUID, str | None] = {}
+    reasons: dict[UUID, str] = {}  # the provider's code, or its word
     applied, moves = [], []
     for row in rows:
         message_id, before = row["message_id"], states[row["message_id"]]
@@ -106,10 +107,11 @@ async def apply_receipts(receipt_ids: Sequence[UUID]) -> int:
         refs[message_id] = refs.get(message_id) or row["provider_ref"]
         if after is not before:
             states[message_id] = after
+            reasons[message_id] = (row["detail"] or f"RECEIPT_{kind}")[:64]
             moves.append(_move(row, before, after, kind))
         if kind in ADDRESS_IS_DEAD and row["address"]:
             await suppress(Channel(row["channel"]), row["address"], ADDRESS_IS_DEAD[kind], member_id=row["member_id"])
-    changed = [{"id": m, "state": states[m], "provider_ref": refs[m]} for m in refs]
+    changed = [{"id": m, "state": states[m], "reason": reasons.get(m, ""), "provider_ref": refs[m]} for m in refs]
     await connection().execute_query(statement("apply_receipts"), [to_json(applied), to_json(changed), to_json(moves)])
     await announce_members({row["member_id"] for row in rows if row["message_id"] in refs})
     return len(applied)

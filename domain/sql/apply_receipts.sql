@@ -6,13 +6,13 @@ WITH applied AS (
 ), changed AS (
     UPDATE messages m SET
         state = c.state,
-        state_reason = CASE WHEN m.state = c.state THEN m.state_reason ELSE 'RECEIPT' END,
+        state_reason = CASE WHEN m.state = c.state THEN m.state_reason ELSE c.reason END,
         state_at = CASE WHEN m.state = c.state THEN m.state_at ELSE clock_timestamp() END,
         provider_ref = coalesce(m.provider_ref, c.provider_ref),
         sent_at = coalesce(m.sent_at, business_now()),
         unknown_since = NULL,
         next_attempt_at = NULL
-    FROM jsonb_to_recordset($2::jsonb) AS c(id uuid, state text, provider_ref text)
+    FROM jsonb_to_recordset($2::jsonb) AS c(id uuid, state text, reason text, provider_ref text)
     WHERE m.id = c.id
 )
 INSERT INTO message_events (message_id, from_state, to_state, cause, attempt, provider_ref)

@@ -1,6 +1,6 @@
 -- Receipts not yet applied, each with its message, which is locked. $1 receipt ids.
 -- A message is found by our key, else by the provider's reference, and only if it went through that provider.
-SELECT r.id, r.kind, r.provider_ref, m.id AS message_id, m.member_id, m.state, m.attempt, m.channel, m.address
+SELECT r.id, r.kind, r.detail, r.provider_ref, m.id AS message_id, m.member_id, m.state, m.attempt, m.channel, m.address
 FROM receipts r
 JOIN LATERAL (
     SELECT by_key.id FROM messages by_key WHERE by_key.provider_key = r.client_ref AND by_key.provider = r.provider
