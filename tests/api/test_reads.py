@@ -1,12 +1,16 @@
 """What a profile answers, in how many statements."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
+from graphql import GraphQLObjectType, get_named_type, is_leaf_type
+
+from api.schema import build_schema
+from api.schema.scalars import wire_datetime
 from domain.platform.roles import Role
 from domain.platform.sources import Source
 from tests.api.conftest import Ask
 from tests.api.orders import make_order, make_visit
-from tests.factories import make_actor, make_baby, make_member, make_store
+from tests.factories import make_actor, make_baby, make_member, make_store, make_task
 
 PROFILE = """
 query Profile($id: ID!, $first: Int!, $withTags: Boolean = true) {
@@ -69,3 +73,124 @@ async def test_a_profile_is_one_statement_and_says_what_is_stored(ask: Ask) -> N
     assert found["store"] == {"name": "Store 3", "distributor": found["store"]["distributor"]}
     without = await ask(advisor, PROFILE, id=f"Member:{member.id}", first=2, withTags=False)
     assert "tags" not in without.data["one"]
+
+
+async def test_statements_are_root_fields(ask: Ask) -> None:
+    member = await make_member(phone="+12125550123")
+    await make_baby(member, born_on=date(2017, 7, 3), born_source=Source.MEMBER)
+    await make_order(member)
+    query = """query($id: ID!) {
+      a: member(id: $id) { babies { stage { stage } } household { babies { again: stage { name } } } }
+      b: member(phone: "+12125550123") { orders(first: 3) { edges { node { lines { product { name } } } } } }
+      members(search: { phoneEnding: "0123" }, first: 5) {
+        edges { node { babies { stage { age } } scores { reasons } } }
+      }
+      callbackTasks(first: 5) { edges { node { talkingPoints { text } } } }
+      stores(first: 1) { totalCount }
+    }"""
+    answer = await ask(await make_actor(Role.OPERATOR), query, id=f"Member:{member.id}")
+    assert answer.data["a"]["household"]["babies"] == [{"again": {"name": "3-6 months"}}]
+    assert answer.statements == 5  # computed families of the first schema need none of their own
+
+
+async def test_selections_merge_as_graphql_says(ask: Ask) -> None:
+    member = await make_member(full_name="Zoë O'Neill", store_id=(await make_store(name="North")).id)
+    orders = [await make_order(member, days) for days in range(3)]
+    query = """query($id: ID!, $no: Boolean!, $n: Int = 1) {
+      node(id: $id) {
+        __typename id
+        ...A
+        ... on Member { store { name } orders(first: 3) { edges { node { id } } } }
+        ... on Order { total }
+      }
+    }
+    fragment A on Member {
+      name @skip(if: $no)
+      hidden: name @include(if: $no)
+      ... @include(if: true) { store { id source } again: orders(first: $n) { edges { node { id } } totalCount } }
+      orders(first: 3) { pageInfo { hasNextPage } edges { cursor node { channel } } }
+      nothing: household { babies { id @skip(if: true) } }
+      empty: store { name @include(if: false) }
+    }"""
+    query = query.replace("empty: store { name @include(if: false) }", "empty: store { ... @skip(if: true) { name } }")
+    for no in (False, True):
+        found = (await ask(await make_actor(Role.ADVISOR), query, id=f"Member:{member.id}", no=no)).data["node"]
+        assert found["__typename"] == "Member"
+        assert found.get("name") == (None if no else "Zoë O'Neill")
+        assert ("hidden" in found) is no
+        assert found["store"].keys() == {"name", "id", "source"}
+        assert found["again"] == {"edges": [{"node": {"id": f"Order:{orders[0].id}"}}], "totalCount": 3}
+        assert [edge["node"] for edge in found["orders"]["edges"]] == [
+            {"id": f"Order:{order.id}", "channel": "POS"} for order in orders
+        ]
+        assert found["orders"]["pageInfo"] == {"hasNextPage": False}
+        assert found["nothing"] == {"babies": []}
+        assert found["empty"] == {}
+
+
+async def test_a_wide_selection_is_still_one_statement(ask: Ask) -> None:
+    """More fields than one json_build_object takes; quotes and long aliases travel as they are."""
+    member = await make_member(
+        full_name='She said "no", \\ he\'d {t} {s} $1', handling_note="慢慢说", phone="+12125550123"
+    )
+    core = build_schema()._schema.type_map["Member"]
+    assert isinstance(core, GraphQLObjectType)
+    leaves = [name for name, of in core.fields.items() if is_leaf_type(get_named_type(of.type))]
+    long, lists = "a" * 80, "babies { id } tags { key } consents { how } household { id }"
+    aliases = " ".join(f"{long}{number}: name" for number in range(30))
+    query = f"query($id: ID!) {{ member(id: $id) {{ {' '.join(leaves)} {aliases} {lists} }} }}"
+    answer = await ask(await make_actor(Role.OPERATOR), query, id=f"Member:{member.id}")
+    found = answer.data["member"]
+    assert len(found) == len(leaves) + 30 + 4 > 49
+    assert list(found)[: len(leaves) + 30] == [*leaves, *(f"{long}{number}" for number in range(30))]
+    assert {found[f"{long}{number}"] for number in range(30)} == {member.full_name}
+    assert (found["handlingNote"], found["version"], found["joinedOn"]) == ("慢慢说", 1, "2017-01-01")
+    assert answer.statements == 1
+
+
+async def test_pages_of_equal_times_hold_every_row_once(ask: Ask) -> None:
+    member = await make_member()
+    for _ in range(5):
+        await make_order(member)
+        await make_visit(member)
+    query = """query($id: ID!, $after: String) { member(id: $id) {
+      timeline(first: 3, after: $after) {
+        pageInfo { hasNextPage endCursor } edges { node { ... on Node { id } } }
+      } } }"""
+    operator, seen, after = await make_actor(Role.OPERATOR), [], None
+    while True:
+        page = (await ask(operator, query, id=f"Member:{member.id}", after=after)).data["member"]["timeline"]
+        seen += [edge["node"]["id"] for edge in page["edges"]]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+    assert len(seen) == len(set(seen)) == 10
+
+
+async def test_values_come_in_their_wire_form_and_language(ask: Ask) -> None:
+    member = await make_member()
+    order = await make_order(member, 0.5, total="1234567890.10")
+    order.ordered_at = datetime(2017, 12, 1, 9, 0, 0, 120000, tzinfo=UTC)
+    await order.save(update_fields=["ordered_at"])
+    await make_task(member, reason={"en": "She may be leaving.", "zh-Hans": "她可能要流失了。"}, priority=1.0)
+    query = """query($id: ID!) { viewer { businessNow } member(id: $id) {
+      recentOrders { total orderedAt } openTasks { why priority } lastOrderedAt } }"""
+    consultant = await make_actor(Role.CONSULTANT)
+    for language, why in (("en", "She may be leaving."), ("zh-Hans", "她可能要流失了。")):
+        answer = await ask(consultant, query, language=language, id=f"Member:{member.id}")
+        found = answer.data["member"]
+        assert found["recentOrders"] == [{"total": "1234567890.10", "orderedAt": "2017-12-01T09:00:00.12+00:00"}]
+        assert found["openTasks"] == [{"why": why, "priority": 1.0}]
+        assert found["lastOrderedAt"] == "2017-12-01T09:00:00.12+00:00"
+        assert answer.data["viewer"]["businessNow"].startswith("2017-12-15T12:00:")
+
+
+def test_python_moments_look_like_postgresqls() -> None:
+    at = datetime(2017, 12, 1, 9, 0, 0, tzinfo=UTC)
+    shown = [wire_datetime(at.replace(microsecond=us)) for us in (0, 120000, 1, 100)]
+    assert shown == [
+        "2017-12-01T09:00:00+00:00",
+        "2017-12-01T09:00:00.12+00:00",
+        "2017-12-01T09:00:00.000001+00:00",
+        "2017-12-01T09:00:00.0001+00:00",
+    ]
