@@ -42,18 +42,19 @@ def span(text: str) -> timedelta:
 async def advance(url: str, by: timedelta, say: Callable[[str], None] = lambda _: None) -> Advanced:
     """Move the business clock and feed in what was bought since the last feed. Needs the ORM open on the same database.
 
-    Killed after the clock moved, it is finished by the next advance: purchases are fed from where the last feed ended.
+    Killed before the clock moved, it is finished by the next advance: purchases are fed from where the last feed ended.
     """
     if not await _is_demo():
         raise NotReady("This database has no demo in it, and its clock is the real one. Start with: nestling demo")
-    await advance_business_clock(by)
-    now = await business_now()
-    say(f"the business clock reads {now:%Y-%m-%d %H:%M} UTC")
-    counts = await import_orders(url, until=now)
+    counts = await import_orders(url, until=await business_now() + by)
     assert counts is not None
+    now = counts.until
     people = await add_people(url, now=now)
     babies = await add_babies(url, now=now)
+    # The clock moves last: the worker scores the new day as soon as it reads it, and must find its purchases there.
+    await advance_business_clock(by)
     await announce(OUTBOX_BELL, "advance")
+    say(f"the business clock reads {now:%Y-%m-%d %H:%M} UTC")
     is_over = now > last_purchase_at()
     new = f"{people.members} new members, {babies['inferred']} new babies"
     say(f"{counts.orders:,} orders, {counts.lines:,} lines, {new}")

@@ -34,6 +34,7 @@ RECIPES = {
     cross_sell.NAME: [cross_sell.PARAMS, cross_sell.ROUNDS, cross_sell.CUT_OFFS, cross_sell.NEGATIVES_KEPT, COLUMNS],
 }
 """What a model was made by; a registered one is only reused for the same recipe."""
+FEATURE_HASHES = {churn.NAME: feature_hash(), cross_sell.NAME: feature_hash(COLUMNS)}
 Rows = Iterator[tuple[UUID, str, float, int, str]]
 
 
@@ -89,7 +90,7 @@ async def _chosen(
     if live is not None and timedelta() <= order.as_of - live["as_of"] <= CHAMPION_SERVES:
         known.append(live)
     for entry in known:
-        if entry["feature_hash"] == feature_hash() and entry["metrics"].get("recipe") == RECIPES[name]:
+        if entry["feature_hash"] == FEATURE_HASHES[name] and entry["metrics"].get("recipe") == RECIPES[name]:
             return _Chosen(restore(entry), entry["version"], entry["metrics"], entry["id"], True)
     model = train(history, say, order.threads)
     metrics = {**model.metrics(), "recipe": RECIPES[name]}
