@@ -205,13 +205,16 @@ async def _keep_issues(batch: Batch, rows: Sequence[Row], outcomes: Sequence[Row
 
 
 async def _resolve(batch: Batch, rows: Sequence[Row], outcomes: Sequence[RowOutcome]) -> None:
-    """What waited is settled when its record is in, or when its mended copy came back with the issue's number."""
+    """What waited is settled when its record is in, or when its mended copy came back with the issue's number.
+
+    The raw row goes then: it is in its table, or waits in its new form.
+    """
     keys = {row.key for row, outcome in zip(rows, outcomes, strict=True) if not isinstance(outcome, tuple) and row.key}
     numbers = {row.issue for row in rows if row.issue is not None}
     if not keys and not numbers:
         return
     await connection().execute_query(
-        "UPDATE import_issues i SET resolved_at = $5 FROM imports b "
+        "UPDATE import_issues i SET resolved_at = $5, row_data = '{}' FROM imports b "
         "WHERE b.id = i.batch_id AND b.kind = $1 AND b.source = $2 AND i.resolved_at IS NULL "
         "AND ((i.record_key = ANY($3::text[]) AND i.code <> 'payload_changed') "
         "OR (i.batch_id, i.row_no) IN "

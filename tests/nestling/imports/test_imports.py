@@ -153,6 +153,7 @@ async def test_a_second_import_repeats_nothing_and_mended_rows_land(tmp_path: Pa
         writer.writerows(mended)
     assert await load("members", out) == (7, 0, 0)
     assert await issues("members") == set()
+    assert await one("SELECT count(*) FROM import_issues WHERE row_data <> '{}'") == 0
     assert await one("SELECT count(*) FROM members") == 10
 
 
