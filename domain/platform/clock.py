@@ -42,7 +42,8 @@ async def set_business_clock(moment: datetime) -> None:
     """From now on the business clock reads `moment` and runs at real speed. Idempotent but for the time it takes."""
     offset = moment - real_now()
     await connection().execute_query(
-        "INSERT INTO clock_offsets (name, offset_us) VALUES ('business', $1) ON CONFLICT (name) DO UPDATE SET offset_us = $1",
+        "INSERT INTO clock_offsets (name, offset_us) VALUES ('business', $1) "
+        "ON CONFLICT (name) DO UPDATE SET offset_us = $1",
         [offset // timedelta(microseconds=1)],
     )
 

@@ -14,7 +14,7 @@ async def _names(sql: str) -> set[str]:
 async def test_every_declared_constraint_stands_in_the_catalogue(db: str) -> None:
     checks = await _names("SELECT conname AS name FROM pg_constraint WHERE contype = 'c'")
     uniques = await _names("SELECT indexname AS name FROM pg_indexes WHERE indexdef LIKE 'CREATE UNIQUE%'")
-    missing = []
+    missing: list[str | None] = []
     for model in (Tortoise.apps or {})[APP].values():
         for constraint in model._meta.constraints:
             if isinstance(constraint, CheckConstraint) and constraint.name not in checks:
@@ -45,8 +45,8 @@ async def test_every_foreign_key_has_an_index(db: str) -> None:
     """Or deleting and joining from the other side scans the whole table."""
     rows = await connection().execute_query_dict(
         "SELECT c.conrelid::regclass::text || '.' || a.attname AS name FROM pg_constraint c "
-        "JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] WHERE c.contype = 'f' AND NOT EXISTS "
-        "(SELECT 1 FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1])"
+        "JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] WHERE c.contype = 'f' "
+        "AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1])"
     )
     seldom = {  # set-null links that nobody walks from the other side
         "members.joined_by_id", "consents.store_id", "orders.served_by_id", "interactions.baby_id",
