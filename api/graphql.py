@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -269,7 +271,9 @@ def masked(error: GraphQLError, context: ApiContext) -> GraphQLError:
         if "code" not in (error.extensions or {}):
             error.extensions = {"code": Code.BAD_USER_INPUT.value}
         return error
-    log.error("unexpected", request_id=context.request_id, path=error.path, exc_info=original)
+    # Never the exception's text: it may hold what was sent.
+    where = [f"{Path(at.filename).name}:{at.lineno}" for at in traceback.extract_tb(original.__traceback__)[-8:]]
+    log.error("unexpected", request_id=context.request_id, failure=type(original).__name__, where=where)
     return GraphQLError(
         "Something went wrong on our side.",
         nodes=error.nodes,
