@@ -103,6 +103,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "all_messages": ("all", "全部"),
     "show_mail": ("Show the e-mail", "查看邮件"),
     "outbox_call": ("A call-back task for a consultant.", "交给顾问的回访任务。"),
+    "outbox_later": ("It is written at the moment it leaves.", "正文将在发送时生成。"),
     "outbox_unwritten": ("Not written: it never got as far as the text.", "未生成正文：在此之前已被拦下。"),
     "outbox_empty": ("No messages here.", "这里没有消息。"),
     "decision": ("Decision", "决定"),

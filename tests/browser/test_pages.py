@@ -10,14 +10,17 @@ from api.pages.texts import LANGUAGES, TEXTS, WORDS
 from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.interactions import Interaction
 from domain.commerce.staff import RowScope
+from domain.gateway.direct_messages import MessagePlanned, send_to_member
+from domain.outreach import templates
 from domain.people.identities import IdentityKind
 from domain.people.members import Member
 from domain.platform.accounts import Account, create_account
 from domain.platform.clock import set_business_clock
 from domain.platform.roles import Role
-from domain.platform.sources import Source
+from domain.platform.sources import Channel, Purpose, Source
 from tests.factories import (
     NOON,
+    make_actor,
     make_baby,
     make_identity,
     make_member,
@@ -167,6 +170,26 @@ async def test_a_form_from_a_foreign_page_changes_nothing(db: str, site: str, br
     assert answer.status == 403
     await task.refresh_from_db()
     assert task.state == CallbackState.OPEN
+
+
+async def test_an_operator_reads_every_message_and_why_one_was_not_sent(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    await templates.seed()
+    operator = await make_actor(Role.OPERATOR)
+    silent = await make_member(full_name="Mia Reed", phone="+12025550111")  # she consented to nothing
+    words = {"purpose": Purpose.CARE, "text": "The crib you asked for is back."}
+    for member in (await _family(), silent):
+        answer = await send_to_member(operator, member.id, Channel.SMS, **words)  # type: ignore[arg-type]
+        assert isinstance(answer, MessagePlanned)
+    page = await _sign_in(browser, site, Role.OPERATOR)
+    assert page.url == f"{site}/outbox"
+    await _is_accessible(page)
+    assert "Emma Johnson" in await page.inner_text("main")
+    await page.click(".tally a:has-text('not sent')")
+    body = await page.inner_text("main")
+    assert "Mia Reed" in body
+    assert "Emma Johnson" not in body
+    assert "She has not agreed to this purpose on this channel" in body
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
