@@ -7,8 +7,11 @@ from zoneinfo import ZoneInfo
 from domain.database import connection
 from domain.outreach import care_runs
 from domain.platform.clock import business_now, business_offset, set_business_clock
+from nestling.cli.score import show as show_models
 from nestling.demo.logins import open_logins
 from nestling.demo.steps import LOGINS_STEP, SIZE_STEP, Step, Work
+from nestling.wiring import worker_config
+from workers.scoring import job as scoring
 
 FIRST_MORNING = (2017, 12, 15, 10, 0)
 """When the demo's business clock starts, where its stores are: inside the purchases, which are never shifted."""
@@ -52,6 +55,15 @@ async def _learn_sizes() -> None:
     await connection().execute_script("ANALYZE")
 
 
+async def train_and_score(work: Work) -> dict[str, Any]:
+    """Models of the first morning, shown beside their baselines; their scores go live at once."""
+    today = (await business_now()).astimezone(ZoneInfo(work.settings.TIME_ZONE)).date()
+    report = await scoring.run(worker_config(work.settings), today, say=work.say)
+    show_models(report, work.show)
+    work.say(f"{report.members:,} members scored by {' and '.join(model.name for model in report.models)}")
+    return {"versions": [model.version for model in report.models]}
+
+
 async def plan_care(work: Work) -> dict[str, Any]:
     today = (await business_now()).astimezone(ZoneInfo(work.settings.TIME_ZONE)).date()
     report = await care_runs.run(today)
@@ -65,5 +77,6 @@ STEPS: tuple[Step, ...] = (
     Step("people", "Synthetic people around them", make_up_people),
     Step("babies", "Babies", find_babies),
     Step(LOGINS_STEP, "Demo logins", open_logins),
+    Step("scores", "Training and scoring", train_and_score),
     Step("care", "Care run: what each family should get today", plan_care),
 )

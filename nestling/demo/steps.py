@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console
+
 from domain.people.members import Member
 from domain.platform.demo_steps import DemoStep
 from nestling.demo.place import Place
@@ -25,11 +27,12 @@ LOGINS_STEP = "logins"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a step may use. `say` shows a line of detail while it works."""
+    """What a step may use. `say` shows a line of detail while it works, `show` what stays on the screen."""
 
     settings: Settings
     households: int | None  # None: all there are
     say: Callable[[str], None]
+    show: Console
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ async def take_steps(steps: tuple[Step, ...], settings: Settings, households: in
             continue
         started = time.monotonic()
         with progress.step(step.title) as say:
-            detail = await step.run(Work(settings, households, say))
+            detail = await step.run(Work(settings, households, say, progress.console))
         detail = {**detail, "seconds": round(time.monotonic() - started, 1)}
         await DemoStep.update_or_create({"detail": detail}, name=step.name)
 
