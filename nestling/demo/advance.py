@@ -13,6 +13,7 @@ from domain.platform.clock import advance_business_clock, business_now
 from nestling.demo.purchases import import_orders, last_purchase_at
 from nestling.demo.synthetic import add_babies, add_people
 from nestling.opening import NotReady
+from workers.doorbell import JOBS
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 FARTHEST = timedelta(days=366)
@@ -53,7 +54,7 @@ async def advance(url: str, by: timedelta, say: Callable[[str], None] = lambda _
     babies = await add_babies(url, now=now)
     # The clock moves last: the worker scores the new day as soon as it reads it, and must find its purchases there.
     await advance_business_clock(by)
-    await announce(OUTBOX_BELL, "advance")
+    await announce(OUTBOX_BELL, JOBS)
     say(f"the business clock reads {now:%Y-%m-%d %H:%M} UTC")
     is_over = now > last_purchase_at()
     new = f"{people.members} new members, {babies['inferred']} new babies"
