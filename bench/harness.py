@@ -6,6 +6,7 @@ give equal results. Reported is the median of the rounds, with the lowest and hi
 """
 
 import json
+import shutil
 import statistics
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -126,6 +127,8 @@ def _rounded(number: float) -> float:
 
 def _commit() -> str:
     """The commit that was measured, with + when the tree differed from it; empty outside a checkout."""
+    if shutil.which("git") is None:
+        return ""
     git = ["git", "-C", str(HERE)]
     head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False)
     changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
