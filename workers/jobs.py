@@ -14,7 +14,7 @@ from workers.doorbell import DELIVER, JOBS, Doorbell, Waker
 
 log = logging.getLogger("nestling.worker.jobs")
 
-HEARTBEAT_SECONDS = 60.0
+HEARTBEAT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Tick:
     tick: datetime
 
 
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(seconds=45)
 """A runner that is not heard of for so long is gone, and its tick is taken by another."""
 
 WANTED, RUNNING, DONE, FAILED, SKIPPED = "WANTED", "RUNNING", "DONE", "FAILED", "SKIPPED"
@@ -66,12 +66,16 @@ async def want_due(job: str, tick: datetime) -> bool:
 
 
 async def take(owner: str, jobs: Collection[str]) -> Tick | None:
-    """A wanted tick, or one whose runner is gone, leased to `owner`; oldest first. Any number of workers may ask."""
+    """The oldest tick that is left, leased to `owner`, if nobody runs it. Any number of workers may ask.
+
+    One after the other across all workers: while the oldest one runs the younger ones wait, because the care run
+    reads what scoring wrote. A tick whose runner is gone is taken by whoever asks next.
+    """
     rows = await connection().execute_query_dict(
         "UPDATE cron_ticks SET state = 'RUNNING', lease_owner = $1, lease_until = clock_timestamp() + $2::interval, "
         "started_at = clock_timestamp() WHERE id = (SELECT id FROM cron_ticks WHERE job = ANY($3::text[]) "
-        "AND (state = 'WANTED' OR (state = 'RUNNING' AND lease_until < clock_timestamp())) "
-        "ORDER BY tick, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, job, tick",
+        "AND state IN ('WANTED', 'RUNNING') ORDER BY tick, id LIMIT 1 FOR UPDATE) "
+        "AND (state = 'WANTED' OR lease_until < clock_timestamp()) RETURNING id, job, tick",
         [owner, LEASE, list(jobs)],
     )
     return Tick(rows[0]["id"], rows[0]["job"], rows[0]["tick"]) if rows else None

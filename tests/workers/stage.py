@@ -141,7 +141,7 @@ async def web(database_url: str) -> AsyncIterator[str]:
 
 
 def worker_environment(
-    database_url: str, provider: Simulator, redis_url: str = "none", memory: str = "keyed"
+    database_url: str, provider: Simulator, redis_url: str = "none", memory: str = "keyed", timeout: float = 5
 ) -> dict[str, str]:
     return {
         "ENVIRONMENT": "development",
@@ -154,7 +154,7 @@ def worker_environment(
         "SMS_URL": provider.sms_url,
         "SMS_TOKEN": TOKEN,
         "SMS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "SMS_TIMEOUT": "0.5",
+        "SMS_TIMEOUT": str(timeout),
         "SMS_HONOURS_KEYS": str(memory == "keyed"),
         "SMS_LOOK_UP": str(memory != "blind"),
         "SMS_TEST_PROVIDER": "true",

@@ -126,7 +126,8 @@ async def _storm(
         with simulator(folder, script="rough", seed_=seed, webhook_url=hook, memory=memory) as provider:
             bell.start()
             try:
-                with worker(folder, worker_environment(db, provider, bell.url, memory)) as one:
+                environment = worker_environment(db, provider, bell.url, memory, timeout=0.5)
+                with worker(folder, environment) as one:
                     await plan_notes(await make_people(sms, Channel.SMS), Channel.SMS)
                     await plan_notes(await make_people(email, Channel.EMAIL), Channel.EMAIL)
                     await plan_notes(await make_people(calls, Channel.CALL), Channel.CALL)

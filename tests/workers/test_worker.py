@@ -194,14 +194,18 @@ async def test_a_tick_whose_runner_died_is_taken_by_another(db: str) -> None:
     first = await cron.take("one", ["score"])
     assert first is not None
     assert first.id == tick_id
-    assert await cron.take("two", ["score"]) is None
+    assert await cron.want("care_run", NOON + timedelta(hours=4)) is not None
+    assert await cron.take("two", ["score", "care_run"]) is None  # one after the other: care reads the scores
     await connection().execute_query("UPDATE cron_ticks SET lease_until = clock_timestamp() - interval '1 second'")
-    assert await cron.take("two", ["score"]) == first
+    assert await cron.take("two", ["score", "care_run"]) == first
     assert not await cron.keep("one", first)
     await cron.finish("one", first, cron.DONE)
     assert (await CronTick.get(id=tick_id)).state == cron.RUNNING
     await cron.finish("two", first, cron.DONE, "fine")
     assert (await CronTick.get(id=tick_id)).state == cron.DONE
+    care = await cron.take("one", ["score", "care_run"])
+    assert care is not None
+    assert care.job == "care_run"
 
 
 async def test_a_doorbell_wakes_at_once_and_is_never_needed() -> None:
