@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tortoise.models import Model
@@ -20,10 +21,15 @@ MAY_KNOW_THE_TIME = {
 }
 
 
+@cache
+def _parsed(room: str) -> dict[str, ast.Module]:
+    paths = sorted((ROOT / room).rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
 def _modules(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
     for room in rooms:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+        yield from _parsed(room).items()
 
 
 def _dotted(tree: ast.Module) -> set[str]:
