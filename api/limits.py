@@ -29,7 +29,7 @@ from graphql import (
 
 from api.errors import ApiError, limit_exceeded
 from api.projection.declarations import Page, Relation
-from api.projection.planner import declared
+from api.projection.statements import declared
 
 MOST_BODY_BYTES = 256 * 1024
 MOST_TOKENS = 2_000

@@ -22,9 +22,10 @@ from api.context import ApiContext
 from api.errors import forbidden
 from api.projection.declarations import TYPES, Ask, Computed, One, Page, Wanted
 from api.projection.pages import STRUCTURES
-from api.projection.planner import AUDITED, KIND, Plan, Planner, Shape, declared, permissions_of
+from api.projection.planner import Planner
 from api.projection.reading import fetch
 from api.projection.selections import Selections, below
+from api.projection.statements import AUDITED, KIND, Plan, Shape, declared, permissions_of
 from domain.platform.roles import PERMISSIONS
 
 EVERYBODYS = frozenset.intersection(*PERMISSIONS.values())

@@ -15,8 +15,9 @@ from api.config import ApiConfig
 from api.context import ApiContext
 from api.errors import ApiError
 from api.graphql import Operation, Request, prepare
-from api.projection.planner import Plan, Planner
+from api.projection.planner import Planner
 from api.projection.reading import close_reads, fetch, open_reads
+from api.projection.statements import Plan
 from api.schema import build_schema
 from domain.platform.actors import actor_for
 from domain.platform.ids import new_id
