@@ -32,7 +32,7 @@ class Callback:
         honours_keys=True,
         key_window=timedelta(days=3650),
         settle_time=timedelta(0),
-        timeout=timedelta(seconds=10),
+        timeout=timedelta(seconds=2),
         is_test=True,
     )
 

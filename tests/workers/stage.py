@@ -161,7 +161,7 @@ def worker_environment(
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(provider.smtp_port),
         "SMTP_STARTTLS": "false",
-        "SMTP_TIMEOUT": "3",
+        "SMTP_TIMEOUT": str(2 * timeout),
         "SMTP_TEST_PROVIDER": "true",
         "DATABASE_POOL_SIZE": "6",
     }
