@@ -9,7 +9,10 @@ from rich.console import Console
 
 class Progress:
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        found = console or Console(highlight=False, soft_wrap=True)
+        if not found.is_terminal:
+            found.width = 140  # a file has no edge, tables want one
+        self.console = found
 
     def line(self, text: str) -> None:
         self.console.print(text, markup=False)

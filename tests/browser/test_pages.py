@@ -189,7 +189,7 @@ async def test_an_operator_reads_every_message_and_why_one_was_not_sent(db: str,
     body = await page.inner_text("main")
     assert "Mia Reed" in body
     assert "Emma Johnson" not in body
-    assert "She has not agreed to this purpose on this channel" in body
+    assert "No consent to this purpose on this channel" in body
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
