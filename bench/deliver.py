@@ -44,7 +44,7 @@ BATCH = 2_000
 """Messages in a turn."""
 IN_FLIGHT = 16
 PATIENCE_SECONDS = 60.0
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.1  # looking costs the database something too
 WORDS = "Synthetic: this message was measured, not meant."
 
 
