@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import pytest
 import pytest_asyncio
+from argon2 import PasswordHasher
 
 from api.config import ApiConfig
 from api.context import ApiContext
 from api.graphql import Request, run
 from api.projection.reading import close_reads, open_reads
+from domain.platform import accounts, sessions
 from domain.platform.actors import Actor
 from domain.platform.clock import set_business_clock
 from tests.factories import NOON
@@ -32,6 +35,14 @@ class Response:
     @property
     def codes(self) -> list[str]:
         return [error["extensions"]["code"] for error in self.body.get("errors", ())]
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same argon2id with a cost that a suite can bear."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(accounts, "HASHER", quick)
+    monkeypatch.setattr(sessions, "NOBODYS_HASH", quick.hash("nobody's"))
 
 
 @pytest_asyncio.fixture

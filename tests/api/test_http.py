@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
+from argon2 import DEFAULT_MEMORY_COST, DEFAULT_TIME_COST
 
 from api.app import create_app, reading
 from api.auth import CREDENTIALS
 from api.config import ApiConfig
 from domain.database import connection
-from domain.platform.accounts import Account, create_account, set_active
+from domain.platform.accounts import NOBODYS_HASH, Account, create_account, set_active
 from domain.platform.roles import Role
 from domain.platform.sessions import LoggedIn, TooManyTries, WrongLogin, log_in, log_out
 from domain.platform.tokens import Issued, issue_personal_token, issue_service_token, revoke_token
@@ -94,6 +95,10 @@ async def test_the_sixth_wrong_password_in_five_minutes_is_not_looked_at(account
         assert await log_in("nora", "guess", "203.0.113.9") == WrongLogin()
     assert isinstance(await log_in("nora", "correct horse battery", "198.51.100.1"), TooManyTries)
     assert await log_in("somebody", "guess", "203.0.113.9") == WrongLogin()
+
+
+def test_passwords_are_argon2id_at_the_librarys_cost() -> None:
+    assert NOBODYS_HASH.startswith(f"$argon2id$v=19$m={DEFAULT_MEMORY_COST},t={DEFAULT_TIME_COST},")
 
 
 async def test_signing_in_clears_the_count(account: Account) -> None:
