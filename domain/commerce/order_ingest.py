@@ -1,6 +1,6 @@
 """Orders in batches: resolve, insert, answer one outcome an order. A handful of statements whatever the size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -121,7 +121,7 @@ async def _resolve(orders: Sequence[GivenOrder]) -> list[dict[str, Any]]:
             [o.source for o in orders], [o.external_id for o in orders],
             [o.buyer.kind.value if o.buyer else None for o in orders],
             [o.buyer.value if o.buyer else None for o in orders],
-            [o.member_id for o in orders], [o.store for o in orders], [o.store_id for o in orders],
+            array(o.member_id for o in orders), [o.store for o in orders], array(o.store_id for o in orders),
         ],
     )  # fmt: skip
 
@@ -168,16 +168,22 @@ def _verdict(order: GivenOrder, row: dict[str, Any], products: Products) -> Outc
 INSERT_ORDERS = """
 INSERT INTO orders (id, source, external_id, member_id, store_id, served_by_id, channel, ordered_at, currency, total,
                     payload_hash)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
-                     $8::timestamptz[], $9::text[], $10::numeric[], $11::text[])
+SELECT * FROM unnest($1::text::uuid[], $2::text[], $3::text[], $4::text::uuid[], $5::text::uuid[], $6::text::uuid[],
+                     $7::text[], $8::text::timestamptz[], $9::text[], $10::text::numeric[], $11::text[])
 ON CONFLICT (source, external_id) DO NOTHING
 RETURNING id
 """
 
 INSERT_LINES = """
 INSERT INTO order_lines (order_id, line_no, product_id, quantity, amount, discount)
-SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::numeric[], $5::numeric[], $6::numeric[])
+SELECT * FROM unnest($1::text::uuid[], $2::text::int[], $3::text::uuid[], $4::text::numeric[], $5::text::numeric[],
+                     $6::text::numeric[])
 """
+
+
+def array(values: Iterable[object]) -> str:
+    """An array's text for PostgreSQL, of numbers, ids, times or None. The driver looks at each element of a list twice."""
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
 async def _insert(
@@ -190,20 +196,21 @@ async def _insert(
     if not rows:
         return set()
     columns = [
-        [order_id for _, order_id, _, _ in rows], [o.source for o, *_ in rows], [o.external_id for o, *_ in rows],
-        [member for *_, member, _ in rows], [store for *_, store in rows], [o.served_by_id for o, *_ in rows],
-        [o.channel.value for o, *_ in rows], [o.ordered_at for o, *_ in rows], [o.currency for o, *_ in rows],
-        [o.total for o, *_ in rows], [o.payload_hash for o, *_ in rows],
+        array(order_id for _, order_id, _, _ in rows), [o.source for o, *_ in rows],
+        [o.external_id for o, *_ in rows], array(member for *_, member, _ in rows), array(store for *_, store in rows),
+        array(o.served_by_id for o, *_ in rows), [o.channel.value for o, *_ in rows],
+        array(o.ordered_at.isoformat() for o, *_ in rows), [o.currency for o, *_ in rows],
+        array(o.total for o, *_ in rows), [o.payload_hash for o, *_ in rows],
     ]  # fmt: skip
     inserted = {row["id"] for row in await connection().execute_query_dict(INSERT_ORDERS, columns)}
     lines = [
-        (order_id, number, products["", line.product_id] if line.product_id else products[o.source, line.product],
+        (str(order_id), number, products["", line.product_id] if line.product_id else products[o.source, line.product],
          line.quantity, line.amount, line.discount)
         for o, order_id, _, _ in rows if order_id in inserted
         for number, line in enumerate(o.lines, 1)
     ]  # fmt: skip
     if lines:
-        await connection().execute_query(INSERT_LINES, [list(column) for column in zip(*lines, strict=True)])
+        await connection().execute_query(INSERT_LINES, [array(column) for column in zip(*lines, strict=True)])
     return inserted
 
 

@@ -1,9 +1,9 @@
 -- What the database knows of orders that come in: the same receipt, its buyer and its store. One row an order, by n.
--- $1..$6: source, external id, buyer's kind, buyer's value, buyer's id here, store's code; arrays of one length.
--- $7: store's id here. An identity that several members hold without one primary holder means nobody.
+-- $1..$7: source, external id, buyer's kind, buyer's value, buyer's id here, store's code, store's id here; arrays of one
+-- length, those of ids as text. An identity that several members hold without one primary holder means nobody.
 SELECT g.n::int - 1 AS n, o.id AS order_id, o.payload_hash,
        coalesce(known.id, by_source.id, by_identity.member_id) AS member_id, coalesce(s.id, by_code.id) AS store_id
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::uuid[])
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text::uuid[], $6::text[], $7::text::uuid[])
      WITH ORDINALITY AS g (source, external_id, kind, value, member_id, store, store_id, n)
 LEFT JOIN orders o ON o.source = g.source AND o.external_id = g.external_id
 LEFT JOIN members known ON known.id = g.member_id AND known.status <> 'ERASED'
