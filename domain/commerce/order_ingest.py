@@ -182,7 +182,7 @@ SELECT * FROM unnest($1::text::uuid[], $2::text::int[], $3::text::uuid[], $4::te
 
 
 def array(values: Iterable[object]) -> str:
-    """An array's text for PostgreSQL, of numbers, ids, times or None. The driver looks at each element of a list twice."""
+    """An array's text for PostgreSQL, of numbers, ids, times or None: the driver looks at every element of a list."""
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
