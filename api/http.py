@@ -129,7 +129,7 @@ def _request(body: Any) -> Request:
         raise ApiError(Code.BAD_REQUEST, "`variables` is an object.")
     if name is not None and not isinstance(name, str):
         raise ApiError(Code.BAD_REQUEST, "`operationName` is text.")
-    if not isinstance(body.get("extensions") or {}, Mapping):
+    if body.get("extensions") is not None and not isinstance(body["extensions"], Mapping):
         raise ApiError(Code.BAD_REQUEST, "`extensions` is an object.")
     return Request(body["query"], variables or {}, name)
 

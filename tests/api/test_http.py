@@ -138,7 +138,14 @@ async def test_get_runs_queries_and_nothing_else(client: httpx.AsyncClient) -> N
 
 
 async def test_odd_requests_are_refused_in_words(client: httpx.AsyncClient) -> None:
-    for body in (b"[]", b"{", b"1", b'{"query": 1}', b'{"query": "{ __typename }", "variables": []}'):
+    for body in (
+        b"[]",
+        b"{",
+        b"1",
+        b'{"query": 1}',
+        b'{"query": "{ __typename }", "variables": []}',
+        b'{"query": "{ __typename }", "extensions": 0}',
+    ):
         answer = await client.post("/graphql", content=body, headers={"content-type": "application/json"})
         assert answer.status_code == 400
         assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
