@@ -44,6 +44,7 @@ def serve() -> None:
             log_config=None,  # as ours
             access_log=False,  # paths carry no personal data, but who asked what is in the audit
             server_header=False,
+            ws_max_size=256 * 1024,  # bytes of a message: the API's limit for a request
             timeout_graceful_shutdown=10,
         )
 
