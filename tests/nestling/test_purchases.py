@@ -16,6 +16,7 @@ from nestling.demo.purchases import import_orders, import_purchases
 from nestling.demo.purchases.classes import classify
 from nestling.demo.purchases.source import CORE_BABY, households_in_order, purchases
 from nestling.demo.synthetic import add_babies, add_people
+from nestling.demo.synthetic.children import Signs, children, other_children
 from nestling.demo.synthetic.persons import person, phone
 from nestling.opening import NotReady
 
@@ -105,6 +106,20 @@ def test_nobody_is_synthetic_twice_and_every_phone_is_valid_and_nobodys() -> Non
     }
     assert any(not p.consents for p in people)
     assert person(7) == person(7)
+
+
+def test_made_up_children_are_of_every_kind_and_of_an_age_that_the_purchases_allow() -> None:
+    today = START.date()
+    families = [children(h, Signs(3, formula=True, first_food=True), today, "en") for h in range(1, 400)]
+    assert any(len(f) == 2 and f[0].born_on == f[1].born_on for f in families)  # twins
+    assert any(f[0].due_on and not f[0].born_on for f in families)
+    assert any(f[0].due_on is None and f[0].born_on is None for f in families)
+    ages = [(today - c.born_on).days for f in families for c in f if c.born_on]
+    for shortest, longest in ((0, 30), (100, 160), (220, 280), (1_700, 1_900)):
+        assert any(shortest <= age <= longest for age in ages)
+    assert not any(280 < age < 1_700 for age in ages)  # nobody who buys first food and formula has a toddler only
+    assert families == [children(h, Signs(3, formula=True, first_food=True), today, "en") for h in range(1, 400)]
+    assert any(other_children(h, today, "zh-Hans") for h in range(1, 200))
 
 
 @pytest.mark.parametrize(("text", "days"), [("7d", 7), ("2w", 14), ("36h", 1.5), ("0d", 0)])
