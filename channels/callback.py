@@ -34,6 +34,7 @@ class Callback:
         settle_time=timedelta(0),
         timeout=timedelta(seconds=2),
         is_test=True,
+        concurrency=4,
     )
 
     def __init__(self, open_task: OpenTask) -> None:

@@ -56,8 +56,12 @@ class EmailSmtp:
 
     def __init__(self, config: EmailSmtpConfig) -> None:
         self._config = config
-        # No settle time: nothing but a receipt ever settles an unknown e-mail.
-        self.traits = Traits(settle_time=timedelta(0), timeout=config.timeout, is_test=config.is_test)
+        self.traits = Traits(
+            settle_time=timedelta(0),  # nothing but a receipt ever settles an unknown e-mail
+            timeout=config.timeout,
+            is_test=config.is_test,
+            concurrency=config.connections,
+        )
         self._sender = parseaddr(config.sender)
         self._idle: asyncio.LifoQueue[aiosmtplib.SMTP | None] = asyncio.LifoQueue()
         for _ in range(config.connections):

@@ -82,6 +82,7 @@ class SmsHttp:
             settle_time=config.timeout * 3,  # by then a request that was on its way has arrived
             timeout=config.timeout,
             is_test=config.is_test,
+            concurrency=config.connections,
         )
         # One for all connections: making it reads every certificate of the machine.
         is_https = config.url.lower().startswith("https:")

@@ -41,7 +41,9 @@ class Lane:
         self._provider = provider
         self._letterhead = letterhead
         self._doorbell = doorbell
-        self._concurrency = concurrency
+        self._concurrency = min(concurrency, provider.traits.concurrency)
+        # What is leased when a worker dies is unknown: where nobody could settle that, nothing is leased ahead.
+        self._capacity = self._concurrency * (BATCHES if provider.traits.can_settle else 1)
         self._poll = poll
         self._lease = provider.traits.timeout * 3 + SPARE * 2
         self._claimed: asyncio.Queue[Claimed | None] = asyncio.Queue()
@@ -68,8 +70,8 @@ class Lane:
     async def _claim(self) -> None:
         poll = self._poll.total_seconds()
         while not self._stopping:
-            room = BATCHES * self._concurrency - self._claimed.qsize()
-            if room < BATCHES // 2 * self._concurrency:
+            room = self._capacity - self._claimed.qsize()
+            if room < self._capacity // 2:
                 self._room.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._room.wait(), poll)
@@ -85,7 +87,7 @@ class Lane:
 
     async def _send(self) -> None:
         while (one := await self._claimed.get()) is not None:
-            if self._claimed.qsize() <= BATCHES // 2 * self._concurrency:
+            if self._claimed.qsize() <= self._capacity // 2:
                 self._room.set()
             outcome = await self._post(one)
             self._done.put_nowait(Attempt(one.outgoing.message_id, one.attempt, one.may_have_left, outcome))

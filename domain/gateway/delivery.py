@@ -119,6 +119,12 @@ class Traits:
     receipt_patience: timedelta = timedelta(hours=72)  # how long a receipt may still settle an unknown
     timeout: timedelta = timedelta(seconds=10)  # send() answers within it
     is_test: bool = False  # a sandbox or simulator: it alone accepts synthetic contacts
+    concurrency: int = 16  # messages it takes at the same time; more would wait, and waiting eats the lease
+
+    @property
+    def can_settle(self) -> bool:
+        """Whether anything but a receipt can tell what became of an unknown."""
+        return self.honours_keys or self.can_look_up
 
 
 class Provider(Protocol):
