@@ -43,6 +43,8 @@ class Product(Model):
     brand = fields.CharField(max_length=200, default="")
     baby_class = fields.CharEnumField(BabyClass, max_length=16, default=BabyClass.NONE)
     formula_class = fields.CharEnumField(FormulaClass, max_length=16, default=FormulaClass.NONE)
+    # False for what stands on receipts but not on shelves: fuel, coupons, gift cards, till corrections.
+    is_merchandise = fields.BooleanField(default=True, db_default=True)
     formula_stage = fields.SmallIntField(null=True)  # 1-4 where the label says so
 
     class Meta:

@@ -36,7 +36,7 @@ SELECT p.id, p.category, p.department,
        (CASE p.baby_class WHEN 'FORMULA' THEN 1 WHEN 'BABY_FOOD' THEN 2 WHEN 'DIAPER' THEN 3
             WHEN 'BABY_CARE' THEN 4 ELSE 0 END)::int AS baby
 FROM products p
-WHERE p.id IN (SELECT l.product_id FROM order_lines l JOIN scoring_orders o ON o.id = l.order_id);
+WHERE p.is_merchandise AND p.id IN (SELECT l.product_id FROM order_lines l JOIN scoring_orders o ON o.id = l.order_id);
 
 CREATE TEMP TABLE scoring_categories ON COMMIT DROP AS
 SELECT category, (row_number() OVER (ORDER BY category COLLATE "C") - 1)::int AS no,

@@ -21,6 +21,7 @@ class Product(Node):
     product_type: str = column("product_type", "The narrowest group.")
     package_size: str = column("package_size", "As the label says it.")
     brand: str = column("brand", "Brand.")
+    is_merchandise: bool = column("is_merchandise", "False for fuel, coupons, gift cards and till corrections.")
     baby_class: BabyClass = column("baby_class", "What it is to the nursery.")
     formula_class: FormulaClass = column(
         "formula_class", "What formula law asks of it; UNKNOWN counts as INFANT_FORMULA."

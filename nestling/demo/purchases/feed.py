@@ -135,9 +135,9 @@ def _file_hash() -> str:
 
 INSERT_PRODUCTS = """
 INSERT INTO products (id, source, external_id, name, department, category, product_type, package_size, brand,
-                      baby_class, formula_class)
+                      baby_class, formula_class, is_merchandise)
 SELECT id, 'completejourney', external_id, name, department, category, product_type, package_size, brand,
-       baby_class, formula_class
+       baby_class, formula_class, is_merchandise
 FROM staged_products ON CONFLICT (source, external_id) DO NOTHING
 """
 
@@ -145,14 +145,14 @@ FROM staged_products ON CONFLICT (source, external_id) DO NOTHING
 async def _products(to: asyncpg.Connection, products: pd.DataFrame) -> int:
     records = (
         (new_id(), str(row.product_id), row.name, row.department, row.product_category, row.product_type,
-         row.package_size, row.brand, row.baby_class, row.formula_class)
+         row.package_size, row.brand, row.baby_class, row.formula_class, row.is_merchandise)
         for row in products.sort_values("product_id").itertuples(index=False)
     )  # fmt: skip
     async with to.transaction():
         await stage(
             to, "staged_products",
             "id uuid, external_id text, name text, department text, category text, product_type text, "
-            "package_size text, brand text, baby_class text, formula_class text", records,
+            "package_size text, brand text, baby_class text, formula_class text, is_merchandise boolean", records,
         )  # fmt: skip
         return added_rows(await to.execute(INSERT_PRODUCTS))
 

