@@ -44,7 +44,7 @@ log = structlog.get_logger("nestling.graphql")
 
 DEADLINE_S = 5.0
 ANONYMOUS_DEADLINE_S = 1.0
-MOST_DOCUMENTS = 500  # parsed and validated documents that a process remembers
+MOST_REMEMBERED = 1_000_000  # characters of the documents that a process remembers; a tree takes 50 times its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ class Documents:
     """Documents that were parsed and validated, by text and right to introspect; least recently used first."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, bool], DocumentNode | list[GraphQLError]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, bool], DocumentNode] = OrderedDict()
+        self._characters = 0
 
     def get(self, schema: GraphQLSchema, text: str, *, may_introspect: bool) -> DocumentNode | list[GraphQLError]:
         """The valid document, or what is wrong with it."""
@@ -83,8 +84,10 @@ class Documents:
         found = self._read(schema, text, may_introspect=may_introspect)
         if isinstance(found, DocumentNode):
             self._known[key] = found
-            if len(self._known) > MOST_DOCUMENTS:
-                self._known.popitem(last=False)
+            self._characters += len(text)
+            while self._characters > MOST_REMEMBERED:
+                (forgotten, _), _ = self._known.popitem(last=False)
+                self._characters -= len(forgotten)
         return found
 
     @staticmethod

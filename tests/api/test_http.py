@@ -10,10 +10,13 @@ import pytest_asyncio
 from argon2 import DEFAULT_MEMORY_COST, DEFAULT_TIME_COST
 
 from api.app import create_app, reading
-from api.auth import CREDENTIALS
+from api.auth import CREDENTIALS, Credentials
 from api.config import ApiConfig
 from domain.database import connection
 from domain.platform.accounts import NOBODYS_HASH, Account, create_account, set_active
+from domain.platform.actors import actor_for
+from domain.platform.credentials import Credential
+from domain.platform.ids import new_id
 from domain.platform.roles import Role
 from domain.platform.sessions import LoggedIn, TooManyTries, WrongLogin, log_in, log_out
 from domain.platform.tokens import Issued, issue_personal_token, issue_service_token, revoke_token
@@ -135,6 +138,26 @@ async def test_get_runs_queries_and_nothing_else(client: httpx.AsyncClient) -> N
     assert answer.json() == {"data": {"a": "Query"}}
     answer = await client.get("/graphql", params={"query": "mutation { __typename }"})
     assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
+
+async def test_a_credential_is_looked_up_once_in_thirty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, asked, now = Credentials(), [], [1000.0]
+    monkeypatch.setattr("api.auth.time.monotonic", lambda: now[0])
+    credential = Credential(actor_for(Role.ANALYST, id=new_id()), None, "en")
+
+    async def look_up(secret: str) -> Credential | None:
+        asked.append(secret)
+        return credential if secret == "good" else None
+
+    for secret, at, looked_up in (
+        ("good", 0, 1), ("good", 29, 1), ("good", 31, 2), ("bad", 32, 3), ("bad", 33, 4), ("good", 34, 4),
+    ):  # fmt: skip
+        now[0] = 1000.0 + at
+        assert await known.find(secret, look_up) == (credential if secret == "good" else None)
+        assert len(asked) == looked_up, at
+    known.clear()
+    await known.find("good", look_up)
+    assert len(asked) == 5
 
 
 async def test_odd_requests_are_refused_in_words(client: httpx.AsyncClient) -> None:

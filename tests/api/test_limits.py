@@ -7,14 +7,14 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-from graphql import OperationDefinitionNode, get_introspection_query, parse
+from graphql import DocumentNode, OperationDefinitionNode, get_introspection_query, parse
 
 from api import limits
 from api.app import create_app, reading
 from api.config import ApiConfig
 from api.context import ApiContext
 from api.errors import ApiError
-from api.graphql import Operation, Request, prepare
+from api.graphql import Documents, Operation, Request, prepare
 from api.projection.planner import Planner
 from api.projection.reading import close_reads, fetch, open_reads
 from api.projection.statements import Plan
@@ -157,6 +157,15 @@ async def test_abuse_is_refused_quickly_and_without_sql(ask: Ask, name: str) -> 
 
 def a_member() -> Any:
     return actor_for(Role.MEMBER, id=new_id(), member_id=new_id(), household_id=new_id())
+
+
+def test_remembered_documents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.graphql.MOST_REMEMBERED", 100)
+    documents, schema = Documents(), build_schema()._schema
+    for number in range(20):
+        assert isinstance(documents.get(schema, f"{{ a{number}: __typename }}", may_introspect=True), DocumentNode)
+    assert sum(len(text) for text, _ in documents._known) == documents._characters <= 100
+    assert ("{ a19: __typename }", True) in documents._known
 
 
 async def test_a_response_beyond_two_megabytes_is_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
