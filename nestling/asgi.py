@@ -1,8 +1,13 @@
 """The web application of this installation: `uvicorn nestling.asgi:app`, or `nestling serve`."""
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
 
 from api.app import create_app
+from nestling.opening import refuse_demo_accounts
 from nestling.settings import NO_REDIS, Settings, refusals, settings
 from nestling.wiring import api_config
 
@@ -15,4 +20,19 @@ def _told(found: Settings) -> Settings:
     return found.model_copy(update={"REDIS_URL": ""}) if found.REDIS_URL == NO_REDIS else found
 
 
-app = create_app(api_config(_told(settings())))
+def _application(found: Settings) -> Starlette:
+    """The application; in production it never begins to serve a database that has demo accounts."""
+    made = create_app(api_config(found))
+    opened = made.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await refuse_demo_accounts(found)
+        async with opened(app):
+            yield
+
+    made.router.lifespan_context = lifespan
+    return made
+
+
+app = _application(_told(settings()))

@@ -65,10 +65,10 @@ def serve_the_demo(program: Path, folder: Path, environment: dict[str, str]) -> 
         assert httpx.get(f"{ready['url']}/ready").status_code == 200
         answer = httpx.post(
             ready["graphql"],
-            json={"query": "{ stores { __typename } }"},
+            json={"query": "{ stores(first: 3) { edges { node { id } } } }"},
             headers={"Authorization": f"Bearer {ready['tokens']['operator']}"},
         )
-        assert answer.json()["data"]["stores"]
+        assert answer.json()["data"]["stores"]["edges"]
         assert httpx.get(ready["outbox"], follow_redirects=True).status_code == 200
     finally:
         demo.send_signal(signal.SIGINT)

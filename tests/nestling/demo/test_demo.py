@@ -23,6 +23,7 @@ import httpx
 import pytest
 
 from nestling.embedded.processes import command_of, free_port
+from nestling.settings import KEYS
 
 START_SECONDS = 110.0
 HOUSEHOLDS = 60
@@ -181,6 +182,36 @@ def test_the_doctor_finds_all_well(installation: Installation) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
     assert "All is well." in said.stdout
     assert command_of(installation.ready()["pids"]["postgres"])
+
+
+def test_a_token_made_by_hand_is_let_in_until_it_is_revoked(installation: Installation) -> None:
+    made = installation.command("token", "add", "till", "--login", "advisor-1")
+    assert made.returncode == 0, made.stderr
+    secret = made.stdout.strip()
+    ask: dict[str, Any] = {"json": {"query": "{ stores(first: 3) { edges { node { id } } } }"}, "headers": {"Authorization": f"Bearer {secret}"}}
+    graphql = installation.ready()["graphql"]
+    assert httpx.post(graphql, **ask).json()["data"]["stores"]["edges"]
+    listed = installation.command("token", "list").stdout
+    (token_id,) = [line.split()[0] for line in listed.splitlines() if line.endswith("  till")]
+    assert secret not in listed
+    assert "revoked" in installation.command("token", "revoke", token_id).stdout
+    wait_for(lambda: "errors" in httpx.post(graphql, **ask).json(), 10)
+    assert installation.command("token", "revoke", token_id).returncode == 1
+
+
+def test_production_refuses_to_serve_a_database_with_demo_accounts(installation: Installation) -> None:
+    production = {
+        **dict.fromkeys(KEYS, "x" * 40), "ENVIRONMENT": "production", "COOKIE_SECURE": "true",
+        "PUBLIC_URL": "https://crm.example", "DATABASE_URL": installation.ready()["database_url"],
+        "SMS_TEST_PROVIDER": "false", "SMTP_TEST_PROVIDER": "false",
+    }  # fmt: skip
+    for command in ("serve", "worker"):
+        refused = installation.command(command, **production)
+        assert refused.returncode == 1
+        assert "5 active demo accounts" in refused.stderr
+        assert "nestling user disable-demo" in refused.stderr
+    unsafe = installation.command("serve", **{**production, "SECRET_KEY": "not-secret-development-only"})
+    assert "SECRET_KEY is the default" in unsafe.stderr
 
 
 def test_ctrl_c_ends_every_process_and_keeps_the_data(installation: Installation) -> None:
