@@ -10,8 +10,9 @@ from sklearn.isotonic import isotonic_regression
 Floats = npt.NDArray[np.float64]
 FEWEST_POSITIVES = 30
 """With fewer, isotonic steps are noise and scores stay as the learner gives them."""
-PRIOR_ROWS = 500
-"""Each step is drawn to what the learner said as if by so many rows: months differ more than steps of few rows tell."""
+PRIOR_ROWS = 5_000
+"""The steps count as much as their rows against so many for what the learner said: months differ more than few rows
+tell."""
 DIGITS = 12
 
 
@@ -33,7 +34,8 @@ class Calibration:
         _, block = np.unique(level, return_inverse=True)
         weight = np.bincount(block, weights=rows)
         centre = np.bincount(block, weights=values * rows) / weight
-        height = (np.bincount(block, weights=level * rows) + PRIOR_ROWS * centre) / (weight + PRIOR_ROWS)
+        steps = np.bincount(block, weights=level * rows) / weight
+        height = (raw.size * steps + PRIOR_ROWS * centre) / (raw.size + PRIOR_ROWS)
         height = np.maximum.accumulate(height)
         ends = np.concatenate(([0.0], centre, [1.0])), np.concatenate(([0.0], height, [1.0]))
         rising = np.concatenate(([True], np.diff(ends[0]) > 0))

@@ -120,7 +120,8 @@ class Shelf:
     def _departments(self, ever: Matrix, recent: Matrix, row: Ints, category: Ints) -> dict[str, Matrix]:
         count = int(self.department.max(initial=0)) + 1
         shelf = np.zeros((ever.shape[1], count), dtype=np.float32)
-        shelf[np.arange(self.department.size), self.department] = 1
+        known = np.flatnonzero(self.buyers[: self.department.size])  # a later category is none yet
+        shelf[known, self.department[known]] = 1
         place = self.department[category]
         held, lately = ever @ shelf, recent @ shelf
         size = np.maximum(shelf.sum(axis=0), 1)
