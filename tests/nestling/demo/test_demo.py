@@ -188,7 +188,10 @@ def test_a_token_made_by_hand_is_let_in_until_it_is_revoked(installation: Instal
     made = installation.command("token", "add", "till", "--login", "advisor-1")
     assert made.returncode == 0, made.stderr
     secret = made.stdout.strip()
-    ask: dict[str, Any] = {"json": {"query": "{ stores(first: 3) { edges { node { id } } } }"}, "headers": {"Authorization": f"Bearer {secret}"}}
+    ask: dict[str, Any] = {
+        "json": {"query": "{ stores(first: 3) { edges { node { id } } } }"},
+        "headers": {"Authorization": f"Bearer {secret}"},
+    }
     graphql = installation.ready()["graphql"]
     assert httpx.post(graphql, **ask).json()["data"]["stores"]["edges"]
     listed = installation.command("token", "list").stdout
