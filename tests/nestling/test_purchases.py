@@ -231,3 +231,10 @@ async def test_without_a_demo_the_clock_is_not_moved(db: str) -> None:
     with pytest.raises(NotReady, match="has no demo"):
         await advance(db, timedelta(days=7))
     assert await one("SELECT count(*) FROM clock_offsets") == 0
+
+
+def test_no_family_calls_two_children_by_one_name() -> None:
+    for household in range(3_000):
+        names = [child.nickname for child in children(household, Signs(baskets=9, diapers=True), START.date(), "en")]
+        named = [name for name in names if name is not None]
+        assert len(named) == len(set(named))

@@ -1,6 +1,6 @@
 """Synthetic dates for the babies that baskets hint at: an age that her household's purchases allow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
 
@@ -70,7 +70,19 @@ def children(household: int, signs: Signs, today: date, language: str) -> list[C
         found.append(_child(draw, language, is_hinted=False, due_on=None, born_on=born_on, signs=signs))
     elif draw.random() < 0.12:
         found.append(kindergartner(draw, today, language))
-    return found
+    return _told_apart(found, language)
+
+
+def _told_apart(siblings: list[Child], language: str) -> list[Child]:
+    """No family calls two children by one name: the second takes the next nickname of the list."""
+    nicknames = words.NICKNAMES_ZH if language == "zh-Hans" else words.NICKNAMES_EN
+    first, *others = siblings
+    return [first] + [
+        replace(child, nickname=nicknames[(nicknames.index(child.nickname) + 1) % len(nicknames)])
+        if child.nickname is not None and child.nickname == first.nickname
+        else child
+        for child in others
+    ]
 
 
 def other_children(household: int, today: date, language: str) -> list[Child]:
