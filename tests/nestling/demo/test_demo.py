@@ -25,7 +25,7 @@ import pytest
 from nestling.embedded.processes import command_of, free_port
 from nestling.settings import KEYS
 
-START_SECONDS = 110.0
+START_SECONDS = 240.0  # a busy machine; a quiet one takes a tenth
 HOUSEHOLDS = 60
 
 
@@ -105,6 +105,7 @@ def installation() -> Iterator[Installation]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.timeout(300)
 def test_it_starts_from_nothing_and_tells_where_it_serves(installation: Installation) -> None:
     said = installation.start("--households", str(HOUSEHOLDS))
     ready = installation.ready()
