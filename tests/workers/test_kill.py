@@ -122,7 +122,8 @@ async def _storm(
     total = sms + email + calls
     bell = Redis(folder, free_port())
     async with web(db) as url:
-        hook = f"{url}/hooks/sms_http"
+        # A receipt would settle what is unknown before anything else had to: without keys none comes.
+        hook = f"{url}/hooks/sms_http" if memory == "keyed" else ""
         with simulator(folder, script="rough", seed_=seed, webhook_url=hook, memory=memory) as provider:
             bell.start()
             try:

@@ -46,13 +46,13 @@ def test_everyone_active_in_the_last_90_days_has_a_churn_score(leaving: Trained,
 def test_what_is_told_and_read_back_predicts_the_same(leaving: Trained, history: History) -> None:
     rows = churn.score(leaving, history).rows
     for family in ("lightgbm", "rfm_logistic", "base_rate"):
-        learner = churn._fit(family, churn._labelled(history, AS_OF - timedelta(days=30), 1), 2)
+        learner = churn._fit(family, churn._labelled(history, AS_OF - timedelta(days=30)), 2)
         assert (read(family, learner.text()).predict(rows) == learner.predict(rows)).all()
 
 
 def test_shuffled_labels_teach_nothing(history: History) -> None:
     days = [AS_OF - timedelta(days=30 * n) for n in range(1, 5)]
-    (rows, labels), *earlier = (churn._labelled(history, day, 1) for day in days)
+    (rows, labels), *earlier = (churn._labelled(history, day) for day in days)
     known, answers = churn._stack(earlier)
     once = np.ones(labels.size)
     real = Forest.train(known, answers, churn.PARAMS, 60).predict(rows)
@@ -66,7 +66,7 @@ def test_shuffled_labels_teach_nothing(history: History) -> None:
 
 
 def test_one_thread_and_two_give_the_same_model(history: History) -> None:
-    known = churn._labelled(history, AS_OF - timedelta(days=30), 1)
+    known = churn._labelled(history, AS_OF - timedelta(days=30))
     one, two = (Forest.train(*known, churn.PARAMS, 40, threads=threads).text() for threads in (1, 2))
     assert one == two
 
