@@ -1,5 +1,5 @@
 -- What the scoring history is read from, as of a moment: the orders before it, and numbers for the members, categories
--- and products that they mention. Rows at or after the moment are not looked at, so that nothing that happens later can renumber anything.
+-- and products that they mention. Rows at or after the moment are not looked at: nothing later can renumber anything.
 -- The order is by the source's own ids and by text, never by our ids: another import of the same data numbers alike.
 -- Before: SET nestling.as_of = '2017-12-01 00:00+00', nestling.zone = 'UTC'. Needs a transaction; the tables go with it.
 

@@ -54,10 +54,11 @@ def train(history: History, say: Progress, threads: int = THREADS) -> Trained:
     """The model as of `history.as_of`; whatever the data, some model comes back, and `why` says which and why."""
     cut_offs = _cut_offs(history)
     share = max(1, -(-history.members * max(len(cut_offs), 1) // MOST_ROWS))
+    learned = history.every(share)
     known = {}
     for number, day in enumerate(cut_offs, start=1):
         say(f"churn: features as of {day} ({number} of {len(cut_offs)})")
-        known[day] = _labelled(history, day, share)
+        known[day] = _labelled(learned, day)
     say("churn: training and judging")
     last = history.as_of - timedelta(days=HORIZON_DAYS)
     before = _stack([known[day] for day in cut_offs if day <= last - timedelta(days=HORIZON_DAYS)])
@@ -98,9 +99,9 @@ def _cut_offs(history: History) -> list[date]:
     return [day for day in every if (day - history.first_day).days >= FEWEST_KNOWN_DAYS]
 
 
-def _labelled(history: History, cut_off: date, share: int) -> Rows:
+def _labelled(history: History, cut_off: date) -> Rows:
     earlier = history.before(cut_off)
-    members = active(earlier)[::share]
+    members = active(earlier)
     after = history.between(history.orders, cut_off, cut_off + timedelta(days=HORIZON_DAYS))
     return frame(earlier, members), (~np.isin(members, after["member"])).astype(np.float64)
 

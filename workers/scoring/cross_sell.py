@@ -16,6 +16,7 @@ import pandas as pd
 from workers.scoring import HORIZON_DAYS, judging
 from workers.scoring.calibration import Calibration
 from workers.scoring.candidates import COLUMNS, Pairs, Shelf
+from workers.scoring.collaborative import FITTED_ON
 from workers.scoring.features import feature_hash
 from workers.scoring.history import History, Ints
 from workers.scoring.learners import SEED, THREADS, BaseRate, Forest, Learner, Logistic
@@ -60,10 +61,11 @@ class Labelled:
 def train(history: History, say: Progress, threads: int = THREADS) -> Trained:
     """The model as of `history.as_of`; `why` says which family serves, and why."""
     cut_offs = _cut_offs(history)
+    learned = history.every(-(-history.members // FITTED_ON))
     known: dict[date, Labelled] = {}
     for number, day in enumerate(cut_offs, start=1):
         say(f"cross-sell: candidates as of {day} ({number} of {len(cut_offs)})")
-        known[day] = _labelled(history, day)
+        known[day] = _labelled(learned, day)
     say("cross-sell: training and judging")
     last = history.as_of - timedelta(days=HORIZON_DAYS)
     earlier = {day: part for day, part in known.items() if day < last}

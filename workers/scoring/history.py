@@ -60,6 +60,16 @@ class History:
         )
         return replace(self, as_of=cut_off, orders=orders, baskets=baskets, returns=returns)
 
+    def every(self, nth: int) -> "History":
+        """The same of every nth member only, under their own numbers: enough to learn from where there are many."""
+        if nth <= 1:
+            return self
+        orders, baskets, returns = (
+            {column: values[table["member"] % nth == 0] for column, values in table.items()}
+            for table in (self.orders, self.baskets, self.returns)
+        )
+        return replace(self, orders=orders, baskets=baskets, returns=returns)
+
     def between(self, table: Table, start: date, end: date) -> Table:
         """The rows of one table in [start, end): what a label looks at."""
         assert end <= self.as_of, "a label window ends before what is known does"
