@@ -70,6 +70,8 @@ def show(report: "ScoringReport", console: Console) -> None:
     )
     for model in report.models:
         console.print(judged(model))
+        prose = [line for line in model.metrics["card"].splitlines() if line and line[0] not in "#|"]
+        console.print(" ".join(prose), markup=False, style="dim")
         parts = [f"{model.name} {model.version}", model.metrics["why"]]
         parts += ["reused"] if model.is_reused else []
         parts += [f"{model.written:,} live scores" if model.written else "live scores untouched"]
