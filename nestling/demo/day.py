@@ -7,11 +7,8 @@ from zoneinfo import ZoneInfo
 from domain.database import connection
 from domain.outreach import care_runs
 from domain.platform.clock import business_now, business_offset, set_business_clock
-from nestling.cli.score import show as show_models
 from nestling.demo.logins import open_logins
 from nestling.demo.steps import LOGINS_STEP, SIZE_STEP, Step, Work
-from nestling.wiring import worker_config
-from workers.scoring import job as scoring
 
 FIRST_MORNING = (2017, 12, 15, 10, 0)
 """When the demo's business clock starts, where its stores are: inside the purchases, which are never shifted."""
@@ -57,6 +54,10 @@ async def _learn_sizes() -> None:
 
 async def train_and_score(work: Work) -> dict[str, Any]:
     """Models of the first morning, shown beside their baselines; their scores go live at once."""
+    from nestling.cli.score import show as show_models
+    from nestling.wiring import worker_config
+    from workers.scoring import job as scoring
+
     today = (await business_now()).astimezone(ZoneInfo(work.settings.TIME_ZONE)).date()
     report = await scoring.run(worker_config(work.settings), today, say=work.say)
     show_models(report, work.show)
