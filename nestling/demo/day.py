@@ -27,7 +27,6 @@ async def feed_purchases(work: Work) -> dict[str, Any]:
     counts = await import_purchases(
         work.settings.DATABASE_URL, until=await business_now(), households=work.households, say=work.say
     )
-    await _learn_sizes()
     work.say(f"{counts.households:,} households, {counts.orders:,} orders with {counts.lines:,} lines")
     return {"households": counts.households}
 
@@ -43,13 +42,8 @@ async def find_babies(work: Work) -> dict[str, Any]:
     from nestling.demo.synthetic import add_babies
 
     found = await add_babies(work.settings.DATABASE_URL, now=await business_now(), say=work.say)
-    await _learn_sizes()
+    await connection().execute_script("ANALYZE")  # the last of the bulk loads
     return found
-
-
-async def _learn_sizes() -> None:
-    """After a bulk load PostgreSQL still plans for empty tables: minutes instead of half a second."""
-    await connection().execute_script("ANALYZE")
 
 
 async def train_and_score(work: Work) -> dict[str, Any]:

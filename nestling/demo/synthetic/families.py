@@ -76,6 +76,7 @@ async def add_babies(url: str, *, now: datetime, say: Callable[[str], None] = la
     async with connected(url) as to:
         is_first = not await to.fetchval("SELECT EXISTS (SELECT FROM babies WHERE presence_source = 'SYNTHETIC')")
         inferred = await infer_babies(now)
+        await to.execute("ANALYZE babies, members")  # both were filled a moment ago
         async with to.transaction():
             undated = await to.fetch(UNFILLED)
             made = await _make(to, [row["id"] for row in undated], now, with_others=is_first)
