@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nestling.embedded.processes import command_of
+
 SYSTEM_DIR = Path("/var/lib/nestling")
 SYSTEM_USER = "nestling"
 POINTER = "postgres.where"
@@ -49,6 +51,7 @@ def find_home(data_dir: Path, system_dir: Path, say: Callable[[str], None]) -> H
     folder = known or system_dir / f"{hashlib.sha256(str(data_dir).encode()).hexdigest()[:12]}-{secrets.token_hex(3)}"
     if known is None:
         make_open_folder(system_dir)
+        _remove_forgotten(folder, say)
         make_open_folder(folder)
         (folder / "origin").write_text(f"{data_dir}\n")
         pointer.write_text(f"{folder}\n")
@@ -77,6 +80,17 @@ def _pointed_at(pointer: Path) -> Path | None:
             return None
         (folder / "origin").write_text(f"{pointer.parent}\n")  # the checkout was moved, and its data with it
     return folder
+
+
+def _remove_forgotten(folder: Path, say: Callable[[str], None]) -> None:
+    """Remove what earlier projects at our very place left: deleted with their pointers, so that nobody can find it."""
+    for forgotten in folder.parent.glob(f"{folder.name.partition('-')[0]}-*"):
+        mark = forgotten / "data" / "postmaster.pid"
+        pid = int(mark.read_text().split("\n")[0] or 0) if mark.exists() else 0
+        if pid and str(forgotten) in command_of(pid):
+            continue  # still running for somebody
+        shutil.rmtree(forgotten, ignore_errors=True)
+        say(f"Removed {forgotten}: the data of a project that was deleted from this place.")
 
 
 def make_open_folder(folder: Path) -> None:

@@ -135,6 +135,17 @@ def test_a_copied_project_has_a_server_of_its_own(data_dir: Path) -> None:
     remove_postgres(copy)
 
 
+def test_a_project_deleted_and_made_again_starts_empty_and_leaves_nothing_behind(data_dir: Path) -> None:
+    start_postgres(data_dir).stop()
+    before = home_of(data_dir)
+    shutil.rmtree(data_dir)
+    data_dir.mkdir()
+    with start_postgres(data_dir) as server:
+        assert psql(server.url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == "0"
+        assert home_of(data_dir) != before or not IS_ROOT
+        assert not before.exists() or not IS_ROOT
+
+
 def test_where_it_may_not_write_it_says_so() -> None:
     forbidden = Path("/sys/nestling") if Path("/sys").is_dir() else Path("/nestling")
     with pytest.raises(EmbeddedFailed, match=f"No permission to write in {forbidden}"):
