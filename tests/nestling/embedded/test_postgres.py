@@ -147,7 +147,8 @@ def test_a_project_deleted_and_made_again_starts_empty_and_leaves_nothing_behind
 
 
 def test_where_it_may_not_write_it_says_so() -> None:
-    forbidden = Path("/sys/nestling") if Path("/sys").is_dir() else Path("/nestling")
+    sealed = Path("/sys/nestling") if Path("/sys/kernel").is_dir() else Path("/nestling")  # where not even root may
+    forbidden = Path("/proc/nestling") if os.geteuid() == 0 and not Path("/sys/kernel").is_dir() else sealed
     with pytest.raises(EmbeddedFailed, match=f"No permission to write in {forbidden}"):
         start_postgres(forbidden)
 
