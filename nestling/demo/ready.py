@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,5 +72,13 @@ def tell(settings: Settings, place: Place, progress: Progress) -> None:
     query = '{"query":"{ member(phone: \\"' + phone + '\\") { id name babies { nickname } } }"}'
     say(f"     curl -s {url}/graphql -H 'Authorization: Bearer {tokens.get('frontend', '')}' \\")
     say(f"       -H 'Content-Type: application/json' -d '{query}'")
-    say("  Then let a week pass, in another terminal: nestling demo advance 7d")
+    say(f"  Then let a week pass, in another terminal: {_command()} demo advance 7d")
     say("Ctrl-C ends it and keeps its data.")
+
+
+def _command() -> str:
+    """How this very nestling is called from the folder it was started in: it is on the PATH of few."""
+    here = Path(sys.prefix) / "bin" / "nestling"
+    if shutil.which("nestling") or not here.exists():
+        return "nestling"
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)

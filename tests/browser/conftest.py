@@ -27,10 +27,15 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def site(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that the web process says."""
+    return tmp_path_factory.mktemp("site") / "api.log"
+
+
+@pytest.fixture(scope="session")
+def site(database_url: str, site_log: Path) -> Iterator[str]:
     """The web process of an installation; its URL."""
-    port = _free_port()
-    log = tmp_path_factory.mktemp("site") / "api.log"
+    port, log = _free_port(), site_log
     environment = {
         **os.environ,
         "DATABASE_URL": database_url,

@@ -1,6 +1,8 @@
 """Each person's main job on the plain pages, in a real browser, with axe looking on."""
 
+import asyncio
 from datetime import date
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -190,6 +192,34 @@ async def test_an_operator_reads_every_message_and_why_one_was_not_sent(db: str,
     assert "Mia Reed" in body
     assert "Emma Johnson" not in body
     assert "No consent to this purpose on this channel" in body
+
+
+async def test_nothing_personal_reaches_the_logs_or_the_metrics(
+    db: str, site: str, site_log: Path, browser: Browser
+) -> None:
+    await set_business_clock(NOON)
+    member = await make_member(full_name="Canaria Birdsong", name_key="canariabirdsong", phone="+12025550177")
+    await make_baby(member, nickname="Canarino", born_on=date(2017, 7, 3), born_source=Source.MEMBER)
+    await make_task(member)
+    page = await _sign_in(browser, site, Role.CONSULTANT)
+    await page.click("text=Take the next call")
+    await page.check("input[value=REACHED]")
+    await page.fill("#note", "The canary sings at noon.")
+    await page.click("text=Log it, take the next")
+    await page.goto(f"{site}/store?q=Canaria")
+    await page.click("a.tap")
+    assert "Canarino" in await page.inner_text("main")
+    for query in (
+        '{ member(phone: "+1202555") { id } }',
+        '{ members(first: 1, search: {text: "Canaria Birdsong"}) { x } }',
+    ):
+        refused = await page.request.post(f"{site}/graphql", data={"query": query}, headers={"Origin": site})
+        assert "Birdsong" not in await refused.text()
+    metrics = await page.request.get(f"{site}/metrics")
+    said = await asyncio.to_thread(site_log.read_text) + await metrics.text()
+    assert "/store/{member}" in said  # the log was written: the pattern stands in it, the member does not
+    for secret in ("anaria", "irdsong", "5550177", "1202555", "anarino", "canary sings", PASSWORD):
+        assert secret not in said
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
