@@ -37,6 +37,13 @@ class Bucket:
 LOOK_UPS = Bucket()
 
 
+def look_up(context: ApiContext, by: set[str]) -> None:
+    """A look-up of what is known of somebody: a service's is braked, and audited with the answer."""
+    brake_look_ups(context, context.config)
+    if context.actor.role is Role.FRONTEND:
+        context.looked_up_by |= by
+
+
 def brake_look_ups(context: ApiContext, config: ApiConfig) -> None:
     """One more look-up of a member by this caller; RATE_LIMITED when a service asks too often."""
     actor = context.caller

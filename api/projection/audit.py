@@ -1,5 +1,5 @@
 """What was read of people, written down before the answer leaves: babies' data by anybody but their own family, and
-every look-up by a service. One row an operation and kind.
+every look-up and every member's row by a service, on whatever way. One row an operation and kind.
 """
 
 from api.context import ApiContext
@@ -19,10 +19,11 @@ async def record_reads(context: ApiContext) -> None:
     if actor is None:
         return
     read, looked_up_by = dict(context.read), sorted(context.looked_up_by)
+    members = sorted(read.get("Member", ()))  # noted for services only
     context.read.clear()
     context.looked_up_by.clear()
     who = [actor.id, actor.role.value, context.operation_hash]
     if read.get("Baby"):
         await connection().execute_query(BABIES, [*who, sorted(read["Baby"])])
-    if looked_up_by:
-        await connection().execute_query(LOOK_UP, [*who, sorted(read.get("Member", ())), looked_up_by])
+    if looked_up_by or members:
+        await connection().execute_query(LOOK_UP, [*who, members, looked_up_by])

@@ -11,6 +11,7 @@ from api.context import Info
 from api.errors import bad_user_input, forbidden
 from api.ids import decode_id, encode_id
 from api.projection import project
+from api.rates import look_up
 from api.schema.care.callbacks import CallbackTask
 from api.schema.people.members import Member
 from domain.people.scopes import is_in_scope
@@ -35,6 +36,7 @@ class Subscriptions:
         actor, wanted = info.context.actor, decode_id("Member", member_id)
         if not actor.may(Permission.READ_MEMBERS):
             raise forbidden(Permission.READ_MEMBERS)
+        look_up(info.context, {"watch"})
         if not await is_in_scope(actor, wanted):
             raise bad_user_input("There is no such member.")
         async for word in watch(MEMBER_TIMELINE):

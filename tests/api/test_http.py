@@ -20,7 +20,7 @@ from domain.platform.ids import new_id
 from domain.platform.roles import Role
 from domain.platform.sessions import LoggedIn, TooManyTries, WrongLogin, log_in, log_out
 from domain.platform.tokens import Issued, issue_personal_token, issue_service_token, revoke_token
-from tests.factories import make_member, make_staff
+from tests.factories import make_member, make_staff, make_store
 
 ORIGIN = "http://test"
 
@@ -197,6 +197,30 @@ async def test_a_service_reads_by_phone_and_is_braked_and_audited(config: ApiCon
     )
     assert [row["member_ids"] for row in rows] == [[member.id], [], []]
     assert rows[0]["actor_id"] == service.id
+
+
+async def test_no_other_way_to_a_member_is_free_for_a_service(config: ApiConfig, db: str) -> None:
+    member, store = await make_member(phone="+12125550123"), await make_store()
+    service = (await issue_service_token("mini-program")).secret
+    query = "query($id: ID!) { node(id: $id) { __typename ... on Household { carers { name } } } }"
+    update = """mutation($id: ID!) { updateMember(input: { memberId: $id, version: 1, language: "en" },
+      idempotencyKey: "k") { __typename ... on MemberUpdated { member { name } } } }"""
+    app = create_app(dataclasses.replace(config, service_reads_per_minute=18))
+    ways = (f"Member:{member.id}", f"Household:{member.household_id}", f"Order:{member.id}", f"Member:{member.id}")
+    async with reading(config), httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=ORIGIN) as client:
+        free = [await post(client, query, service, variables={"id": f"Store:{store.id}"}) for _ in range(5)]
+        found = [await post(client, query, service, variables={"id": way}) for way in ways]
+        answer = await post(client, update, service, variables={"id": f"Member:{member.id}"})
+    assert [one.json()["data"]["node"] for one in free] == [{"__typename": "Store"}] * 5
+    carers = {"__typename": "Household", "carers": [{"name": "Emma Johnson"}]}
+    assert [one.json()["data"]["node"] for one in found] == [{"__typename": "Member"}, carers, None, None]
+    assert found[-1].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+    assert answer.json()["data"]["updateMember"]["__typename"] == "MemberUpdated"
+    rows = await connection().execute_query_dict(
+        "SELECT member_ids, detail->>'by' AS by FROM audit_entries WHERE action = 'look_up_member' ORDER BY id"
+    )
+    seen = [(row["member_ids"], row["by"]) for row in rows]
+    assert seen == [([member.id], '["node"]'), ([member.id], '["node"]'), ([], '["node"]'), ([member.id], "[]")]
 
 
 async def test_health_metrics_and_headers(client: httpx.AsyncClient) -> None:

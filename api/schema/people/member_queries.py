@@ -4,11 +4,11 @@ import strawberry
 
 from api.context import ApiContext
 from api.projection import Ask, Connection, connection, one
-from api.rates import brake_look_ups
+from api.rates import look_up
 from api.schema.people.members import Member
 from api.schema.people.searches import MemberSearch, find_member, find_members
 from domain.platform.clock import business_now
-from domain.platform.roles import Permission, Role
+from domain.platform.roles import Permission
 
 
 def _herself(ask: Ask, alias: str) -> list[str]:
@@ -22,10 +22,7 @@ async def _know_the_day(context: ApiContext, search: MemberSearch, **_: object) 
 
 
 async def _count_the_look_up(context: ApiContext, **named: object) -> None:
-    """A service's look-ups are braked, and audited with the answer."""
-    brake_look_ups(context, context.config)
-    if context.actor.role is Role.FRONTEND:
-        context.looked_up_by |= {name for name, value in named.items() if value is not None}
+    look_up(context, {name for name, value in named.items() if value is not None})
 
 
 @strawberry.type

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from api.context import Info
+from api.context import ApiContext, Info
 from api.errors import unauthenticated
 from api.ids import split_id
 from api.projection import Ask, one, project
 from api.projection.declarations import TYPES
+from api.rates import look_up
 from api.schema.commerce.staff import Staff
 from api.schema.nodes import Node
 from domain.commerce.staff import RowScope
@@ -67,9 +68,18 @@ def _type_of(id: strawberry.ID) -> str:
     return name
 
 
+async def _count_the_look_up(context: ApiContext, id: strawberry.ID) -> None:
+    """A row that has a scope is a member's, or leads to her: a service looks it up as it looks her up."""
+    if TYPES[_type_of(id)].scope is not None:
+        look_up(context, {"node"})
+
+
 @strawberry.type
 class PlatformQueries:
     viewer: Viewer | None = strawberry.field(resolver=_viewer, description="Who is asking.")
     node: Node | None = one(
-        "Any row by its global id; null when there is none that the caller may see.", find=_named, type_of=_type_of
+        "Any row by its global id; null when there is none that the caller may see.",
+        find=_named,
+        type_of=_type_of,
+        before=_count_the_look_up,
     )
