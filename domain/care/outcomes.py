@@ -1,6 +1,6 @@
 """Outcomes: what came of a call, its next step, and ten seconds to take it back as if it had never been said."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from domain.care.interactions import NOTE_LENGTH, Direction, InteractionKind, No
 from domain.care.leases import LeaseLost, TaskClosed, TaskNotFound, holding
 from domain.care.withdrawals import cancel_calls
 from domain.database import connection
-from domain.gateway.suppressions import SuppressionReason, suppress
+from domain.gateway.suppressions import Suppressed, SuppressionReason, suppress, take_back, written
 from domain.people.consents import ConsentEvidence, ConsentState, write_consent
 from domain.people.identities import callable_phones
 from domain.platform.actors import Actor
@@ -160,7 +160,8 @@ async def _write(
         topic=task["reason_code"], text=note, baby_id=task["baby_id"], task_id=task["id"],
     )  # fmt: skip
     before["interaction_id"] = await write_interaction(actor, member_id, spoken, now)
-    before["suppression_ids"] = await _suppress(member_id, disposition, outcome_plan)
+    suppressed = await _suppress(member_id, disposition, outcome_plan)
+    before["suppressions"] = [asdict(one) for one in suppressed]
     before["consent_ids"] = await _withdraw(actor, member_id, disposition, outcome_plan, now)
     before["cancelled"] = await _cancel(member_id, task["id"], outcome_plan, now)
     before["promise_id"] = await _promise(actor, task, outcome_id, outcome_plan, now)
@@ -170,7 +171,7 @@ async def _write(
         [
             outcome_id, task["id"], task["attempts"] + 1, disposition, note, outcome_plan.next_step,
             outcome_plan.promise_at, actor.account_id, before["interaction_id"],
-            next(iter(before["suppression_ids"]), None), orjson.dumps(before, default=str).decode(), logged_at,
+            suppressed[0].id if suppressed else None, orjson.dumps(before, default=str).decode(), logged_at,
         ],
     )  # fmt: skip
     await _tell(task["id"], member_id)
@@ -190,8 +191,8 @@ async def _move(task: dict[str, Any], disposition: Disposition, outcome_plan: Pl
     )
 
 
-async def _suppress(member_id: UUID, disposition: Disposition, outcome_plan: Plan) -> list[UUID]:
-    """Suppress the number that was called; answers the rows that this call made."""
+async def _suppress(member_id: UUID, disposition: Disposition, outcome_plan: Plan) -> list[Suppressed]:
+    """Suppress the number that was called; answers what this call wrote."""
     if not outcome_plan.suppress:
         return []
     phones = await callable_phones(member_id)
@@ -202,7 +203,7 @@ async def _suppress(member_id: UUID, disposition: Disposition, outcome_plan: Pla
     made = [
         await suppress(channel, phones[0], reason, member_id=member_id) for channel in sorted(outcome_plan.suppress)
     ]
-    return [suppressed.id for suppressed in made if suppressed.is_new]
+    return [one for one in made if one.is_new or one.replaced]
 
 
 async def _withdraw(
@@ -291,7 +292,8 @@ async def _put_back(before: dict[str, Any]) -> None:
     await announce_all(CALLBACK_LIST, [UUID(image["id"]) for image in before["cancelled"]])
     await run("DELETE FROM callback_tasks WHERE id = $1", [before["promise_id"]])
     await run("DELETE FROM interactions WHERE id = $1", [before["interaction_id"]])
-    await run("DELETE FROM suppressions WHERE id = ANY($1::uuid[])", [before["suppression_ids"]])
+    for one in before["suppressions"]:
+        await take_back(written(one))
     await run("DELETE FROM consents WHERE id = ANY($1::uuid[])", [before["consent_ids"]])
 
 

@@ -1,11 +1,15 @@
 """Outcomes: each disposition's next step, and taking it back as if it had never been said."""
 
 import asyncio
+from contextvars import Context
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import orjson
 import pytest
+from tortoise.transactions import in_transaction
 
 from domain.care import leases, outcomes, queues
 from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
@@ -15,11 +19,14 @@ from domain.care.leases import Lease, LeaseLost, TaskClosed, TaskNotFound
 from domain.care.outcomes import OutcomeLogged, OutcomeNotFound, OutcomeOvertaken, OutcomeUndone, UndoTooLate
 from domain.care.queues import NothingToCall
 from domain.database import connection
+from domain.gateway.delivery import Inbound
+from domain.gateway.inbound import hear
+from domain.gateway.suppressions import Suppression, SuppressionReason, suppress, take_back, written
 from domain.platform.actors import Actor
 from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE
 from domain.platform.clock import real_now, set_business_clock
 from domain.platform.failures import ValidationError
-from domain.platform.sources import Purpose
+from domain.platform.sources import Channel, Purpose
 from tests import factories as make
 
 PHONE = "+12125550142"
@@ -166,6 +173,44 @@ async def test_undo_restores_every_row_exactly(desk: Desk, disposition: Disposit
     assert await world() == before
     assert await outcomes.undo_outcome(desk.actor, logged.outcome_id) == undone
     await desk.log(Disposition.REACHED)
+
+
+STOP = Inbound(event_key="stop-1", from_address=PHONE, text="STOP", occurred_at=make.NOON)
+
+
+async def test_undo_leaves_the_opt_out_that_came_after_the_outcome(desk: Desk) -> None:
+    logged = await desk.log(Disposition.WRONG_NUMBER)
+    assert await hear("sms_http", Channel.SMS, STOP)
+    await suppress(Channel.CALL, PHONE, SuppressionReason.BOUNCED)  # no stronger, but somebody else's all the same
+    assert isinstance(await outcomes.undo_outcome(desk.actor, logged.outcome_id), OutcomeUndone)
+    rows = await connection().execute_query_dict("SELECT channel, reason FROM suppressions ORDER BY channel")
+    assert rows == [{"channel": "CALL", "reason": "WRONG_NUMBER"}, {"channel": "SMS", "reason": "STOP_WORD"}]
+
+
+async def test_undo_that_waits_for_an_opt_out_under_way_leaves_it(desk: Desk) -> None:
+    logged = await desk.log(Disposition.WRONG_NUMBER)
+    async with in_transaction():
+        await suppress(Channel.SMS, PHONE, SuppressionReason.STOP_WORD)
+        undoing = asyncio.create_task(outcomes.undo_outcome(desk.actor, logged.outcome_id), context=Context())
+        await asyncio.sleep(0.3)
+        assert not undoing.done()
+    assert isinstance(await undoing, OutcomeUndone)
+    rows = await connection().execute_query_dict("SELECT channel, reason FROM suppressions")
+    assert rows == [{"channel": "SMS", "reason": "STOP_WORD"}]
+
+
+async def test_her_own_word_replaces_a_weaker_reason_and_taken_back_that_one_is_restored(desk: Desk) -> None:
+    found = await suppress(Channel.CALL, PHONE, SuppressionReason.STAFF)
+    before = await world()
+    said = await suppress(Channel.CALL, PHONE, SuppressionReason.DO_NOT_CALL, member_id=desk.member.id)
+    row = await Suppression.get(id=found.id)
+    assert (said.id, row.reason, row.member_id) == (found.id, SuppressionReason.DO_NOT_CALL, desk.member.id)
+    await take_back(written(orjson.loads(orjson.dumps(asdict(said), default=str))))  # as an outcome keeps it
+    assert await world() == before
+    said = await suppress(Channel.CALL, PHONE, SuppressionReason.DO_NOT_CALL)
+    await suppress(Channel.CALL, PHONE, SuppressionReason.STOP_WORD)
+    await take_back(said)
+    assert (await Suppression.get(id=found.id)).reason is SuppressionReason.DO_NOT_CALL
 
 
 async def test_undo_is_over_after_ten_seconds_and_for_her_who_logged_only(desk: Desk) -> None:

@@ -36,7 +36,8 @@ BROKEN = {
             (SELECT 1 FROM callback_outcomes o WHERE 'promise:' || o.id = t.intent_key AND o.undone_at IS NULL)""",
     "a suppression outlived the outcome that made it": """
         SELECT count(*) AS n FROM suppressions s WHERE NOT EXISTS (SELECT 1 FROM callback_outcomes o
-            WHERE o.undone_at IS NULL AND o.before -> 'suppression_ids' ? s.id::text)""",
+            WHERE o.undone_at IS NULL
+            AND o.before -> 'suppressions' @> jsonb_build_array(jsonb_build_object('id', s.id)))""",
 }
 
 
