@@ -11,13 +11,20 @@ from api.errors import bad_user_input, forbidden
 from api.schema import failures as types
 from domain.people.failures import BabyNotFound, MemberNotFound
 from domain.platform.failures import NotPermitted, ValidationError, VersionConflict
-from domain.platform.idempotency import IdempotencyConflict, InProgress, once
+from domain.platform.idempotency import IdempotencyConflict, InProgress, anew, once
 
 IdempotencyKey = Annotated[
     str,
     strawberry.argument(
         description="Chosen by the caller, one a wish. The same key and body get the same answer, "
         "and nothing is done twice."
+    ),
+]
+SecretKey = Annotated[
+    str,
+    strawberry.argument(
+        description="Chosen by the caller, one a wish. The same key with another body is an IdempotencyConflict. The "
+        "same key and body may act again and is answered anew: a secret is never stored."
     ),
 ]
 
@@ -45,9 +52,17 @@ async def granted(
     `answers` are the verb's own successes and failures beside those that every verb may have. A role that may not do
     this reads FORBIDDEN, whatever the row.
     """
-    operation = info.field_name
     common = (NotPermitted, ValidationError, MemberNotFound)
-    answer = await once(info.context.actor, key, operation, plain(body), (*answers, *common), verb)
+    answer = await once(info.context.actor, key, info.field_name, plain(body), (*answers, *common), verb)
+    return _translated(answer, success)
+
+
+async def granted_anew(info: Info, key: str, body: object, verb: Verb, success: Callable[[Any], Any]) -> Any:
+    """As `granted`, for answers that are secrets: they are not stored, and the verb acts each time."""
+    return _translated(await anew(info.context.actor, key, info.field_name, plain(body), verb), success)
+
+
+def _translated(answer: Any, success: Callable[[Any], Any]) -> Any:
     if isinstance(answer, NotPermitted):
         raise forbidden(answer.permission)
     translate = TRANSLATIONS.get(type(answer))

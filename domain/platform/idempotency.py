@@ -67,8 +67,8 @@ async def once(
     are the frozen dataclasses that the verb may return, their values plain; `body` is the operation's whole input.
     Failures are answers too. A verb that raises leaves no key, so it may be tried again.
     """
-    if not 0 < len(key) <= KEY_LENGTH or not key.isprintable():
-        return ValidationError.of("idempotencyKey", f"1 to {KEY_LENGTH} printable characters.")
+    if (refused := _refusal(key)) is not None:
+        return refused
     digest = request_hash(operation, body)
     async with in_transaction():
         if not await _lock(actor, key):
@@ -87,6 +87,25 @@ async def once(
         return answer
 
 
+async def anew(
+    actor: Actor, key: str, operation: str, body: object, verb: Callable[[], Awaitable[Answer]]
+) -> Answer | IdempotencyConflict | ValidationError:
+    """Run `verb` each time that the actor sends the key with this body: for answers that are secrets, never stored.
+
+    The key binds its first body: another one is a conflict and runs nothing. Repeats at once run one after the other.
+    A verb that raises leaves no key.
+    """
+    if (refused := _refusal(key)) is not None:
+        return refused
+    async with in_transaction():
+        rows = await connection().execute_query_dict(
+            "INSERT INTO idempotency_keys AS k (actor_id, key, operation, request_hash) VALUES ($1, $2, $3, $4) "
+            "ON CONFLICT (actor_id, key) DO UPDATE SET key = k.key RETURNING request_hash = $4 AS is_same",
+            [actor.id, key, operation, request_hash(operation, body)],
+        )
+        return await verb() if rows[0]["is_same"] else IdempotencyConflict(key)
+
+
 async def forget_keys(limit: int = 10_000) -> int:
     """Delete up to `limit` keys that no honest retry can still send; answers how many. Safe to run beside anything."""
     rows = await connection().execute_query_dict(
@@ -101,6 +120,12 @@ def request_hash(operation: str, body: object) -> str:
     """SHA-256 over the operation and its input, whatever the order of keys."""
     text = orjson.dumps(to_jsonable_python(body), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(operation.encode() + b"\0" + text).hexdigest()
+
+
+def _refusal(key: str) -> ValidationError | None:
+    if 0 < len(key) <= KEY_LENGTH and key.isprintable():
+        return None
+    return ValidationError.of("idempotencyKey", f"1 to {KEY_LENGTH} printable characters.")
 
 
 async def _lock(actor: Actor, key: str) -> bool:

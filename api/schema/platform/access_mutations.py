@@ -1,4 +1,6 @@
-"""A member's token, and a contact in full. Neither answer is kept: asked again they answer and are audited again."""
+"""A member's token, and a contact in full. Neither answer is kept: asked again they answer and are audited again;
+what is kept is the key with the hash of its request.
+"""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,15 +8,13 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
-from api.errors import forbidden
 from api.ids import decode_id
 from api.rates import brake_look_ups
-from api.schema.failures import MemberNotFound, ValidationError
-from api.schema.mutations import TRANSLATIONS, IdempotencyKey
+from api.schema.failures import IdempotencyConflict, MemberNotFound, ValidationError
+from api.schema.mutations import SecretKey, granted_anew
 from domain.people.identities import IdentityKind
 from domain.people.phones import normalised_email, normalised_phone
-from domain.people.reveals import Revealed, reveal
-from domain.platform.failures import NotPermitted
+from domain.people.reveals import reveal
 from domain.platform.tokens import Issued, open_member_token
 
 
@@ -40,11 +40,11 @@ class VerifiedIdentityInput:
 
 
 OpenMemberTokenResult = Annotated[
-    MemberTokenOpened | MemberNotFound | ValidationError,
+    MemberTokenOpened | MemberNotFound | ValidationError | IdempotencyConflict,
     strawberry.union("OpenMemberTokenResult", description="What became of it."),
 ]
 RevealContactResult = Annotated[
-    ContactRevealed | MemberNotFound | ValidationError,
+    ContactRevealed | MemberNotFound | ValidationError | IdempotencyConflict,
     strawberry.union("RevealContactResult", description="What became of it."),
 ]
 
@@ -55,35 +55,36 @@ def _normalised(info: Info, kind: IdentityKind, value: str) -> str:
     return (normalised_email(value) or "") if kind is IdentityKind.EMAIL else value
 
 
+def _opened(issued: Issued) -> MemberTokenOpened:
+    assert issued.expires_at is not None
+    return MemberTokenOpened(token=issued.secret, expires_at=issued.expires_at)
+
+
 @strawberry.type
 class AccessMutations:
     @strawberry.mutation(description="For services: a 15-minute token for the member whose identity was verified.")
     async def open_member_token(
-        self, info: Info, identity: VerifiedIdentityInput, idempotency_key: IdempotencyKey
+        self, info: Info, identity: VerifiedIdentityInput, idempotency_key: SecretKey
     ) -> OpenMemberTokenResult:
-        del idempotency_key  # a secret is not kept for a second answer
         brake_look_ups(info.context, info.context.config)
-        value = _normalised(info, identity.kind, identity.value)
-        answer = await open_member_token(info.context.actor, identity.kind, value, identity.namespace)
-        if isinstance(answer, NotPermitted):
-            raise forbidden(answer.permission)
-        if isinstance(answer, Issued):
-            assert answer.expires_at is not None
-            return MemberTokenOpened(token=answer.secret, expires_at=answer.expires_at)
-        return TRANSLATIONS[type(answer)](answer)  # type: ignore[return-value]
+        actor, value = info.context.actor, _normalised(info, identity.kind, identity.value)
+        return await granted_anew(
+            info,
+            idempotency_key,
+            identity,
+            lambda: open_member_token(actor, identity.kind, value, identity.namespace),
+            _opened,
+        )
 
     @strawberry.mutation(description="A member's phones, e-mails or cards in full, for who may. Audited.")
     async def reveal_contact(
-        self,
-        info: Info,
-        member_id: strawberry.ID,
-        kind: IdentityKind,
-        idempotency_key: IdempotencyKey,
+        self, info: Info, member_id: strawberry.ID, kind: IdentityKind, idempotency_key: SecretKey
     ) -> RevealContactResult:
-        del idempotency_key  # a contact is not kept for a second answer
-        answer = await reveal(info.context.actor, decode_id("Member", member_id), kind)
-        if isinstance(answer, NotPermitted):
-            raise forbidden(answer.permission)
-        if isinstance(answer, Revealed):
-            return ContactRevealed(kind=answer.kind, values=list(answer.values))
-        return TRANSLATIONS[type(answer)](answer)  # type: ignore[return-value]
+        actor, member = info.context.actor, decode_id("Member", member_id)
+        return await granted_anew(
+            info,
+            idempotency_key,
+            {"memberId": str(member), "kind": kind.value},
+            lambda: reveal(actor, member, kind),
+            lambda revealed: ContactRevealed(kind=revealed.kind, values=list(revealed.values)),
+        )
