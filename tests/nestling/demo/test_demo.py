@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,7 @@ def test_ctrl_c_ends_every_process_and_keeps_the_data(installation: Installation
 def test_a_second_run_repeats_nothing_and_starts_in_seconds_without_redis_too(installation: Installation) -> None:
     first = installation.ready()
     kept_logins = query_logins(installation)
+    stopped = datetime.now(UTC)
     started = time.monotonic()
     said = installation.start("--households", "1000", REDIS_URL="none")
     assert time.monotonic() - started < 15
@@ -237,10 +239,8 @@ def test_a_second_run_repeats_nothing_and_starts_in_seconds_without_redis_too(in
     assert "No Redis" in said
     assert "is for the first run" in said
     assert "redis" not in again["pids"]
-    steps = query(
-        again["database_url"], "SELECT count(*) FROM demo_steps WHERE finished_at > now() - interval '20 seconds'"
-    )
-    assert steps == [(0,)]
+    steps = query(again["database_url"], "SELECT max(finished_at) FROM demo_steps")
+    assert steps[0][0] < stopped
     wait_for(lambda: is_ready(again["url"]), 10)
 
 
