@@ -12,9 +12,11 @@ from domain.care.callbacks import CallbackKind, CallbackTask, Disposition
 from domain.care.dispositions import PROMISE_PRIORITY, PROMISE_WINDOW, NextStep, Plan, plan, wrong_time
 from domain.care.interactions import NOTE_LENGTH, Direction, InteractionKind, Note, write_interaction
 from domain.care.leases import LeaseLost, TaskClosed, TaskNotFound, holding
+from domain.care.redecisions import call_at
 from domain.care.withdrawals import cancel_calls
 from domain.database import connection
 from domain.gateway.suppressions import Suppressed, SuppressionReason, suppress, take_back, written
+from domain.outreach.hours import zone
 from domain.people.consents import ConsentEvidence, ConsentState, write_consent
 from domain.people.identities import callable_phones
 from domain.platform.actors import Actor
@@ -75,21 +77,24 @@ async def log_outcome(
     """Close or reschedule the task by its disposition, with everything that follows, in one transaction.
 
     The attempt is on the member's timeline; suppression, withdrawn consent, cancelled calls and a promise take effect
-    at once. `call_later_at` is on the business clock.
+    at once. `call_later_at` is on the business clock; outside contact hours it is refused with the next open moment,
+    because a time that two people agree on is theirs to change, while she is still on the line.
     """
     if not actor.may(Permission.WORK_CALLBACKS):
         return NotPermitted(Permission.WORK_CALLBACKS)
     if len(note) > NOTE_LENGTH:
         return ValidationError.of("note", f"At most {NOTE_LENGTH} characters.")
     async with in_transaction():
-        zone = await _lock_member_of(task_id)
-        if zone is None:
+        member = await _lock_member_of(task_id)
+        if member is None:
             return TaskNotFound(task_id)
         task = await holding(actor, task_id, fence)
         if not isinstance(task, dict):
             return task
         now = await business_now()
-        flaw = wrong_time(disposition, call_later_at, now)
+        flaw = wrong_time(disposition, call_later_at, now) or _wrong_hour(
+            call_later_at, Purpose(task["purpose"]), member
+        )
         if flaw is not None:
             return ValidationError.of("callLaterAt", flaw)
         outcome_plan = plan(
@@ -99,7 +104,7 @@ async def log_outcome(
             purpose=Purpose(task["purpose"]),
             now=now,
             expires_at=task["expires_at"],
-            zone=zone,
+            zone=member["time_zone"],
             call_later_at=call_later_at,
         )
         return await _write(actor, task, disposition, note.strip(), outcome_plan, now)
@@ -136,14 +141,25 @@ async def undo_outcome(
         return answer
 
 
-async def _lock_member_of(task_id: UUID) -> str | None:
-    """Lock the member before the task, as everybody does who may cancel her other calls; answers her time zone."""
+async def _lock_member_of(task_id: UUID) -> dict[str, Any] | None:
+    """Lock the member before the task, as everybody does who may cancel her other calls; answers her place."""
     rows = await connection().execute_query_dict(
-        "SELECT m.time_zone FROM members m WHERE m.id = (SELECT member_id FROM callback_tasks WHERE id = $1) "
-        "FOR NO KEY UPDATE",
+        "SELECT m.jurisdiction, m.time_zone, (SELECT s.time_zone FROM stores s WHERE s.id = m.store_id) AS store_zone "
+        "FROM members m WHERE m.id = (SELECT member_id FROM callback_tasks WHERE id = $1) FOR NO KEY UPDATE OF m",
         [task_id],
     )
-    return rows[0]["time_zone"] if rows else None
+    return rows[0] if rows else None
+
+
+def _wrong_hour(call_later_at: datetime | None, purpose: Purpose, member: dict[str, Any]) -> str | None:
+    """Why nobody may call her then, and from when on somebody may, in her own time."""
+    if call_later_at is None:
+        return None
+    possible_at = call_at(call_later_at, member["jurisdiction"], purpose, member["time_zone"], member["store_zone"])
+    if possible_at == call_later_at:
+        return None
+    hers = possible_at.astimezone(zone(member["time_zone"]))
+    return f"Outside contact hours. The next open moment, in her time: {hers:%Y-%m-%d %H:%M}."
 
 
 async def _write(

@@ -22,6 +22,8 @@ from domain.database import connection
 from domain.gateway.delivery import Inbound
 from domain.gateway.inbound import hear
 from domain.gateway.suppressions import Suppression, SuppressionReason, suppress, take_back, written
+from domain.people.consents import Consent
+from domain.people.members import Member
 from domain.platform.actors import Actor
 from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE
 from domain.platform.clock import real_now, set_business_clock
@@ -159,6 +161,18 @@ async def test_a_promised_time_must_fit(desk: Desk, disposition: Disposition, la
     assert await world() == before
 
 
+async def test_nobody_promises_a_call_at_night_and_the_answer_says_when_it_may_be(desk: Desk) -> None:
+    await Member.filter(id=desk.member.id).update(time_zone="Asia/Shanghai")
+    before = await world()
+    night = make.NOON + timedelta(hours=6)  # 02:00 in Shanghai
+    answer = await outcomes.log_outcome(desk.actor, desk.task.id, desk.lease.fence, Disposition.CALL_LATER, "", night)
+    assert answer == ValidationError.of(
+        "callLaterAt", "Outside contact hours. The next open moment, in her time: 2017-12-16 08:00."
+    )
+    assert await world() == before
+    await desk.log(Disposition.CALL_LATER, call_later_at=night + timedelta(hours=6))
+
+
 @pytest.mark.parametrize("disposition", list(Disposition))
 async def test_undo_restores_every_row_exactly(desk: Desk, disposition: Disposition) -> None:
     colleague = await make.make_actor()
@@ -254,6 +268,8 @@ async def test_the_same_outcome_sent_twice_at_once_is_logged_once(desk: Desk) ->
 async def test_two_consultants_ending_the_same_members_calls_do_not_block_each_other(desk: Desk) -> None:
     """Each cancels the task that the other has locked: without one order of locks this is a deadlock."""
     for _ in range(5):
+        await Consent.all().delete()  # she lets herself be called again
+        await Suppression.all().delete()
         actor, task = await make.make_actor(), await make.make_task(desk.member)
         lease = await leases.open_task(actor, task.id)
         assert isinstance(lease, Lease)

@@ -9,6 +9,7 @@ from domain.care import leases, outcomes, queues
 from domain.care.callbacks import CallbackKind, CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.handovers import open_from_message
 from domain.care.leases import Lease, TaskClosed, TaskWaits
+from domain.care.outcomes import OutcomeLogged
 from domain.care.queues import NothingToCall
 from domain.gateway.messages import Message, MessageState, plan
 from domain.gateway.suppressions import SuppressionReason, suppress
@@ -16,6 +17,7 @@ from domain.gateway.sweeps import receive_call_outcomes
 from domain.outreach.intents import CallBrief, Intent
 from domain.outreach.templates import seed
 from domain.people import consents
+from domain.people.babies import Baby
 from domain.people.consents import ConsentEvidence, ConsentState
 from domain.people.members import Member, MemberStatus
 from domain.platform.actors import Actor
@@ -91,6 +93,52 @@ async def test_a_blocked_member_is_not_called_even_when_opened_by_hand(caller: A
     await Member.filter(id=member.id).update(status=MemberStatus.BLOCKED)
     assert await leases.open_task(caller, task_id) == TaskClosed(task_id, CallbackState.CANCELLED)
     assert (await CallbackTask.get(id=task_id)).release_reason == "MEMBER_BLOCKED"
+
+
+async def promised_to(actor: Actor) -> tuple[Member, Baby, UUID]:
+    """A member whose baby a promised call is about; no message stands behind that task."""
+    member = await make.make_member(phone=PHONE)
+    baby = await make.make_baby(member)
+    first = await make.make_task(member, baby_id=baby.id)
+    lease = await leases.open_task(actor, first.id)
+    assert isinstance(lease, Lease)
+    later = make.NOON + timedelta(hours=2)
+    logged = await outcomes.log_outcome(actor, first.id, lease.fence, Disposition.CALL_LATER, "", later)
+    assert isinstance(logged, OutcomeLogged)
+    assert logged.promise_task_id is not None
+    await set_business_clock(later)
+    return member, baby, logged.promise_task_id
+
+
+@pytest.mark.parametrize(
+    "reason", ["OK", "MEMBER_BLOCKED", "LOSS", "CONSENT_WITHDRAWN", "SUPPRESSED_ADDRESS", "QUIET_HOURS"]
+)
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_a_promised_call_is_asked_about_again(caller: Actor, reason: str, by_hand: bool) -> None:
+    member, baby, task_id = await promised_to(caller)
+    match reason:
+        case "MEMBER_BLOCKED":
+            await Member.filter(id=member.id).update(status=MemberStatus.BLOCKED)
+        case "LOSS":
+            await Baby.filter(id=baby.id).update(stopped_at=make.NOON)
+        case "CONSENT_WITHDRAWN":  # by a form that knew nothing of the task
+            await make.make_consent(member, Purpose.PROMOTION, Channel.CALL, state=ConsentState.WITHDRAWN)
+        case "SUPPRESSED_ADDRESS":
+            await suppress(Channel.CALL, PHONE, SuppressionReason.STAFF)
+        case "QUIET_HOURS":
+            await set_business_clock(make.NOON + timedelta(hours=11))
+    answer = await (leases.open_task(caller, task_id) if by_hand else queues.take_next(caller))
+    row = await CallbackTask.get(id=task_id)
+    if reason == "OK":
+        assert isinstance(answer, Lease)
+        return
+    assert not isinstance(answer, Lease)
+    assert row.lease_account_id is None
+    if reason == "QUIET_HOURS":
+        morning = make.NOON.replace(hour=8) + timedelta(days=1)
+        assert answer == (TaskWaits(task_id, morning) if by_hand else NothingToCall(morning))
+    elif by_hand or reason not in ("MEMBER_BLOCKED", "LOSS"):  # those two are never offered
+        assert (row.state, row.release_reason) == (CallbackState.CANCELLED, reason)
 
 
 async def test_the_gateway_hears_of_cancelled_calls_only_when_nobody_can_take_that_back(caller: Actor) -> None:
