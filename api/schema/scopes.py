@@ -6,26 +6,28 @@ from api.projection import Ask, Scope
 from domain.people.scopes import sees_member, sees_task
 
 
-def _visible(ask: Ask, alias: str) -> str:
+def is_visible(ask: Ask, alias: str) -> str:
     """A member whom the actor may see and who was not erased."""
     return f"{alias}.status <> 'ERASED' AND {sees_member(ask.actor, ask.parameters, alias)}"
 
 
 def _carer_is_visible(ask: Ask, household: str) -> str:
     alias = ask.alias()
-    return f"EXISTS (SELECT 1 FROM members {alias} WHERE {alias}.household_id = {household} AND {_visible(ask, alias)})"
+    return (
+        f"EXISTS (SELECT 1 FROM members {alias} WHERE {alias}.household_id = {household} AND {is_visible(ask, alias)})"
+    )
 
 
 def member_is_visible(ask: Ask, column: str) -> str:
     """The member whom a column names is visible."""
     alias = ask.alias()
-    return f"EXISTS (SELECT 1 FROM members {alias} WHERE {alias}.id = {column} AND {_visible(ask, alias)})"
+    return f"EXISTS (SELECT 1 FROM members {alias} WHERE {alias}.id = {column} AND {is_visible(ask, alias)})"
 
 
 # Types whose own scope is their member's: from them the way to the member needs no second proof.
 _OF_A_MEMBER = ("Order", "Interaction", "Message", "Decision")
 
-MEMBERS = Scope(_visible, implied_by=dict.fromkeys(_OF_A_MEMBER, (("id", "member_id"),)))
+MEMBERS = Scope(is_visible, implied_by=dict.fromkeys(_OF_A_MEMBER, (("id", "member_id"),)))
 
 OF_MEMBER = Scope(
     lambda ask, alias: member_is_visible(ask, f"{alias}.member_id"),

@@ -9,14 +9,17 @@ import pytest
 from api.config import ApiConfig
 from api.context import ApiContext
 from api.projection import reading
+from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.people.identities import IdentityKind
+from domain.people.members import Member, MemberStatus
 from domain.people.names import name_initials, name_key
 from domain.people.tags import MemberTag, Tag, TagFamily
+from domain.platform.actors import Actor
 from domain.platform.roles import Role
 from domain.platform.sources import Source
 from tests.api.conftest import Ask
-from tests.factories import NOON, make_actor, make_baby, make_identity, make_member
+from tests.factories import NOON, make_actor, make_baby, make_identity, make_member, make_store
 
 SEARCH = "query($search: MemberSearch!, $first: Int = 20, $after: String) { members(search: $search, first: $first, after: $after) { pageInfo { hasNextPage endCursor hasPreviousPage } edges { node { name } } } }"  # noqa: E501
 
@@ -76,6 +79,27 @@ async def test_a_search_finds_exactly_whom_it_names(ask: Ask) -> None:
         answer = await ask(operator, SEARCH, search=search)
         assert sorted(edge["node"]["name"] for edge in answer.data["members"]["edges"]) == sorted(found), search
         assert answer.statements == (2 if "stage" in search else 1)
+
+
+async def test_an_external_id_of_two_sources_names_nobody_without_its_source(ask: Ask) -> None:
+    near, far = await make_store(), await make_store()
+    till = await make_member(full_name="Ada", source="till", external_id="77", store_id=near.id)
+    await make_member(full_name="Eve", source="shop", external_id="77", store_id=far.id)
+    operator = await make_actor(Role.OPERATOR)
+    query = "query($id: String, $source: String) { member(externalId: $id, source: $source) { name } }"
+
+    async def named(actor: Actor, **source: str) -> dict[str, str] | None:
+        answer = await ask(actor, query, id="77", **source)
+        assert answer.statements == 1
+        found: dict[str, str] | None = answer.data["member"]
+        return found
+
+    assert await named(operator) is None
+    assert [await named(operator, source=source) for source in ("till", "shop")] == [{"name": "Ada"}, {"name": "Eve"}]
+    adviser = await make_actor(Role.ADVISOR, RowScope.STORE, store_id=near.id)
+    assert await named(adviser) == {"name": "Ada"}  # what she may not see does not show here either
+    await Member.filter(id=till.id).update(status=MemberStatus.ERASED)
+    assert await named(operator) == {"name": "Eve"}
 
 
 async def test_a_search_that_cannot_be_meant_is_refused(ask: Ask) -> None:

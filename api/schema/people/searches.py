@@ -8,6 +8,7 @@ import strawberry
 from api.errors import bad_user_input, forbidden
 from api.ids import decode_id
 from api.projection import Ask
+from api.schema.scopes import is_visible
 from domain.people.names import name_key
 from domain.people.phones import normalised_phone
 from domain.platform.roles import Permission
@@ -71,7 +72,13 @@ def find_member(
     id: Annotated[strawberry.ID | None, strawberry.argument(description="Global id.")] = None,
     phone: Annotated[str | None, strawberry.argument(description="Phone, E.164 or as written at home.")] = None,
     card: Annotated[str | None, strawberry.argument(description="Card number.")] = None,
-    external_id: Annotated[str | None, strawberry.argument(description="Her source's own id.")] = None,
+    external_id: Annotated[
+        str | None,
+        strawberry.argument(
+            description="Her source's own id. Without `source` the answer is null when several members whom the caller "
+            "may see have it."
+        ),
+    ] = None,
     source: Annotated[str | None, strawberry.argument(description="With externalId: the source.")] = None,
 ) -> list[str]:
     """Exactly one way to name her."""
@@ -80,8 +87,7 @@ def find_member(
     if id is not None:
         return [f"{alias}.id = {ask(decode_id('Member', id), 'uuid')}"]
     if external_id is not None:
-        found = [f"{alias}.external_id = {ask(external_id, 'text')}"]
-        return found if source is None else [*found, f"{alias}.source = {ask(source, 'text')}"]
+        return _by_external_id(ask, alias, external_id, source)
     _needs(ask, Permission.READ_CONTACTS)
     if card is not None:
         return [_in(alias, _by_value(ask, card, "CARD"))]
@@ -103,6 +109,17 @@ def _by_text(ask: Ask, alias: str, text: str) -> str:
         arms.append(_by_nickname(ask, text))
     arms.append(f"SELECT x.id FROM members x WHERE x.external_id = {ask(text, 'text')}")
     return _in(alias, *arms)
+
+
+def _by_external_id(ask: Ask, alias: str, external_id: str, source: str | None) -> list[str]:
+    """Sources number their members alike: without a source only an id that one visible member has names her."""
+    value = ask(external_id, "text")
+    found = f"{alias}.external_id = {value}"
+    if source is not None:
+        return [found, f"{alias}.source = {ask(source, 'text')}"]
+    other = ask.alias()
+    same = f"{other}.external_id = {value} AND {other}.source <> {alias}.source AND {is_visible(ask, other)}"
+    return [found, f"NOT EXISTS (SELECT 1 FROM members {other} WHERE {same})"]
 
 
 def _by_value(ask: Ask, value: str, kind: str) -> str:
