@@ -12,7 +12,7 @@ from domain.database import connection
 from domain.gateway.messages import MessageState, plan
 from domain.outreach.intents import Intent
 from domain.outreach.reasons import Reason
-from domain.outreach.templates import catalogue
+from domain.outreach.template_values import LONGEST_TEXT, resolve
 from domain.people.failures import MemberNotFound
 from domain.people.scopes import is_in_scope
 from domain.platform.actors import Actor
@@ -23,7 +23,6 @@ from domain.platform.roles import Permission
 from domain.platform.sources import Channel, Purpose
 
 GOOD_FOR = timedelta(hours=48)
-LONGEST_TEXT = 600  # characters
 OWN_WORDS = {Purpose.CARE: "note.care", Purpose.SERVICE: "note.service"}
 """Templates for words of one's own. There is none for promotion: an offer is approved wording."""
 
@@ -55,17 +54,21 @@ async def send_to_member(
     """Decide, store and queue one message: decision, message and outbox line in one transaction.
 
     Either an approved template with its values, or words of one's own for care and service. Being suppressed or held is
-    an answer, not a failure. Not idempotent by itself: the caller's idempotency key is.
+    an answer, not a failure. A shelf that the values name is judged by its own formula class, and words of one's own
+    that plainly advertise formula are refused. Not idempotent by itself: the caller's idempotency key is.
     """
     if not actor.may(Permission.SEND_MESSAGES):
         return NotPermitted(Permission.SEND_MESSAGES)
     chosen = _choose(channel, purpose, template_key, dict(params or {}), text)
     if isinstance(chosen, ValidationError):
         return chosen
-    key, values = chosen
+    key, given = chosen
     async with in_transaction():
         if not await is_in_scope(actor, member_id):
             return MemberNotFound()
+        values = await resolve(key, given, member_id, "params" if text is None else "text")
+        if isinstance(values, ValidationError):
+            return values
         now = await business_now()
         intent = Intent(
             member_id=member_id,
@@ -76,7 +79,9 @@ async def send_to_member(
             not_before=now,
             expires_at=now + GOOD_FOR,
             baby_id=baby_id,
-            params=values,
+            params=values.params,
+            formula_class=values.formula_class,
+            is_about_babies=values.is_about_babies,
         )
         planned = await plan([intent])
         rows = await connection().execute_query_dict(
@@ -103,9 +108,6 @@ def _choose(
     if (text is None) == (template_key is None):
         return ValidationError.of("text", "Give either a template or a text.")
     if template_key is not None:
-        missing = sorted(catalogue().params.get(template_key, frozenset()) - params.keys())
-        if missing:
-            return ValidationError.of("params", f"The template also needs: {', '.join(missing)}.")
         return template_key, params
     words = (text or "").strip()
     if not words or len(words) > LONGEST_TEXT:

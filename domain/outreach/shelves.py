@@ -14,12 +14,26 @@ from domain.stages.wording import is_chinese
 FILE = Path(__file__).parent / "offers.toml"
 NEVER_PROMOTED = frozenset({FormulaClass.INFANT_FORMULA, FormulaClass.UNKNOWN, FormulaClass.SPECIAL_MEDICAL})
 
+STRICTEST_FIRST = (
+    FormulaClass.UNKNOWN, FormulaClass.INFANT_FORMULA, FormulaClass.SPECIAL_MEDICAL, FormulaClass.FOLLOW_ON,
+    FormulaClass.GROWING_UP, FormulaClass.BOTTLE_TEAT, FormulaClass.COMPLEMENTARY, FormulaClass.NONE,
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
     category: str
     base_rate: float  # how often a member buys a category for the first time within the model's horizon
     line_amount: float  # what a line of it costs, in the installation's currency
+    formula_class: FormulaClass  # the strictest of its products
+    is_for_babies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NamedShelf:
+    """What the law wants to know of a shelf that a person names."""
+
+    category: str
     formula_class: FormulaClass  # the strictest of its products
     is_for_babies: bool
 
@@ -31,17 +45,40 @@ def _data() -> tuple[tuple[str, ...], dict[str, list[str]]]:
 
 
 def is_fit_to_suggest(category: str) -> bool:
-    """No alcohol, no tobacco, nothing intimate or medical, no shelf that is none."""
-    words, _ = _data()
-    return bool(category.strip()) and not any(word in category.upper() for word in words)
+    """A shelf we have words for in both languages; no alcohol, no tobacco, nothing intimate or medical."""
+    words, labels = _data()
+    return category in labels and not any(word in category.upper() for word in words)
 
 
 def shelf_label(category: str, language: str) -> str:
-    """The category as a member would say it."""
+    """The category as a member would say it; as the source writes it, in small letters, where nobody has named it.
+
+    Only consultants get to read an unnamed one: what is not named is not suggested in writing.
+    """
     _, labels = _data()
     if category in labels:
         return labels[category][is_chinese(language)]
     return category.lower().replace("/", ", ")
+
+
+async def find_shelf(category: str) -> NamedShelf | None:
+    """The shelf that a person names; None when we have none, or none that we suggest.
+
+    Formula that nobody may promote is found all the same: the law says no to it, by its own rule.
+    """
+    rows = await connection().execute_query_dict(
+        "SELECT array_agg(DISTINCT formula_class::text) AS classes, bool_or(baby_class <> 'NONE') AS is_for_babies "
+        "FROM products WHERE category = $1 AND is_merchandise",
+        [category],
+    )
+    classes = [FormulaClass(name) for name in rows[0]["classes"] or []]
+    strictest = next((formula_class for formula_class in STRICTEST_FIRST if formula_class in classes), None)
+    if strictest is None:
+        return None
+    is_left_to_law = strictest in (FormulaClass.UNKNOWN, FormulaClass.INFANT_FORMULA)
+    if not is_left_to_law and (strictest in NEVER_PROMOTED or not is_fit_to_suggest(category)):
+        return None
+    return NamedShelf(category, strictest, rows[0]["is_for_babies"])
 
 
 async def suggestible_shelves(at: datetime) -> dict[str, Shelf]:

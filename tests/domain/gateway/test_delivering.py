@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from channels.sms_http import SmsHttp, SmsHttpConfig
+from domain.commerce.products import BabyClass, FormulaClass
 from domain.database import connection
 from domain.gateway import sweeps
 from domain.gateway.attempts import MAX_ATTEMPTS, Attempt, NotPosted, backoff, record_attempts
@@ -27,7 +28,7 @@ from domain.platform.clock import advance_business_clock, business_now
 from domain.platform.failures import NotPermitted, ValidationError
 from domain.platform.roles import Role
 from domain.platform.sources import Channel, Purpose
-from tests.factories import any_id, frontend_actor, make_actor
+from tests.factories import any_id, frontend_actor, make_actor, make_consent, make_product, make_store
 from tests.workers.stage import make_people, plan_notes
 
 LETTERHEAD = Letterhead("Nestling", UnsubscribeLinks("https://crm.example", b"k" * 32))
@@ -322,4 +323,50 @@ async def test_a_direct_message_that_cannot_be_right_is_refused(db: str) -> None
     assert isinstance(await send_to_member(actor, member_id, Channel.CALL, Purpose.CARE, text="x"), ValidationError)
     assert isinstance(await send_to_member(actor, member_id, Channel.SMS, Purpose.CARE, text=" "), ValidationError)
     assert isinstance(await send_to_member(actor, member_id, Channel.SMS, Purpose.CARE), ValidationError)
+    assert await Message.all().count() == 0
+
+
+async def test_an_offer_names_a_shelf_of_ours_and_the_law_judges_that_shelf(db: str) -> None:
+    people = await make_people(1, Channel.SMS)
+    await make_consent(people[0], Purpose.PROMOTION, Channel.SMS)
+    actor = await make_actor(Role.OPERATOR)
+    await make_product("BERRIES")
+    await make_product("BEERS/ALES")
+    await make_product("NEVER NAMED")
+    await make_product("INFANT FORMULA", baby_class=BabyClass.FORMULA, formula_class=FormulaClass.UNKNOWN)
+    await make_store(name="Store 31")
+
+    async def offer(**params: str) -> object:
+        return await send_to_member(
+            actor, people[0].id, Channel.SMS, Purpose.PROMOTION, template_key="offer.cross_sell", params=params
+        )
+
+    for category in ("stage 1 infant formula, 20% off with coupon", "BEERS/ALES", "NEVER NAMED", "berries", ""):
+        assert isinstance(await offer(category=category, store=""), ValidationError), category
+    assert isinstance(await offer(category="BERRIES", store="Stage 1 formula, 20% off"), ValidationError)
+    assert isinstance(await offer(category="BERRIES", store="", text="stage 1"), ValidationError)
+    assert await Message.all().count() == 0
+    formula = await offer(category="INFANT FORMULA", store="")
+    assert isinstance(formula, MessagePlanned)
+    assert (formula.state, formula.reason) == (MessageState.SUPPRESSED, "FORMULA_LAW")
+    berries = await offer(category="BERRIES", store="Store 31")
+    assert isinstance(berries, MessagePlanned)
+    assert berries.reason == "OK"
+    assert (await Message.get(id=berries.message_id)).params == {"category": "berries", "store": "Store 31"}
+
+
+async def test_own_words_that_advertise_formula_are_refused_by_either_way(db: str) -> None:
+    people = await make_people(1, Channel.SMS)
+    actor = await make_actor(Role.OPERATOR)
+    text = "Stage 1 formula is 20% off this week"
+    for words in ({"text": text}, {"template_key": "note.care", "params": {"text": text}}):
+        refused = await send_to_member(actor, people[0].id, Channel.SMS, Purpose.CARE, **words)
+        assert isinstance(refused, ValidationError)
+        assert "formula law" in refused.errors[0].message
+        assert "Leave out" in refused.errors[0].message
+    long = {"text": "x" * 601}
+    too_long = await send_to_member(
+        actor, people[0].id, Channel.SMS, Purpose.CARE, template_key="note.care", params=long
+    )
+    assert isinstance(too_long, ValidationError)
     assert await Message.all().count() == 0

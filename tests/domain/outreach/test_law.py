@@ -6,6 +6,7 @@ import pytest
 
 from domain.commerce.products import FormulaClass
 from domain.outreach.law.packs import binding_formula_rule, hours_for, opt_out_words, packs, packs_for, sms_signature
+from domain.outreach.law.wording import advertises_formula
 from domain.platform.sources import Channel, Purpose
 
 EVERYWHERE = ["US", "CN", "GB", "DE", "PH", "BR", "??"]
@@ -74,3 +75,29 @@ def test_signature_and_opt_out_speak_the_networks_words() -> None:
     assert opt_out_words("CN", "zh-Hans") == "回T退订"
     assert opt_out_words("US", "zh-Hans") == "回复STOP退订"
     assert opt_out_words("US", "fr") == "Reply STOP to opt out"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_refused"),
+    [
+        ("Stage 1 infant formula, 20% off with a coupon", True),
+        ("New: baby milk for $19", True),
+        ("Free gift with every tin of FORMULA", True),
+        ("Double points on follow-on milk", True),
+        ("Ｓｔａｇｅ ２ is half price", True),
+        ("for\u200bmula dis\u200bcount", True),
+        ("1段奶粉今天八折", True),
+        ("买二段送积分", True),
+        ("奶 粉 优 惠 券", True),
+        ("您的奶粉满300减50", True),
+        ("配方奶满额赠礼", True),
+        ("The formula you asked about is not in the store; please ask your doctor about a change", False),
+        ("Diapers are 20% off with a coupon", False),
+        ("纸尿裤今天八折，赠积分", False),
+        ("您订的奶粉到店了，随时可取", False),
+        ("可折叠的婴儿车到了，请问宝宝喝奶粉顺利吗", False),
+        ("Feel free to call; breast-feeding can go on", False),
+    ],
+)
+def test_own_words_about_formula_may_not_sell_it(text: str, is_refused: bool) -> None:
+    assert advertises_formula(text) == is_refused

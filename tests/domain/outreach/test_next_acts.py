@@ -1,5 +1,6 @@
 """Offers and calls: who gets which, and whom law, consent and workable lists leave out."""
 
+import tomllib
 from datetime import date, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.outreach.act_rules import ACT_RULES
 from domain.outreach.call_briefs import talking_points
 from domain.outreach.care_runs import run
+from domain.outreach.shelves import FILE, is_fit_to_suggest
 from domain.people.babies import Feeding
 from domain.people.consents import Consent
 from domain.people.members import Member
@@ -49,14 +51,16 @@ async def test_offers_follow_the_likeliest_shelf_the_law_and_consent(clock: str)
     berries = await make_product("BERRIES")
     await make_product("BEERS/ALES")
     await make_product("INFANT FORMULA", baby_class=BabyClass.FORMULA, formula_class=FormulaClass.UNKNOWN)
-    await make_product("TODDLER MILK", baby_class=BabyClass.FORMULA, formula_class=FormulaClass.GROWING_UP)
+    await make_product("BABY FOODS", baby_class=BabyClass.BABY_FOOD, formula_class=FormulaClass.COMPLEMENTARY)
+    await make_product("SHELF WITHOUT A NAME")
     await make_order(drinker, NOON - timedelta(days=5), "4.00", berries)
     await make_baby(toddlers, born_on=TODAY - timedelta(days=600), born_source=Source.MEMBER)
     # a date read out of baskets: no stage care, but the law counts it
     await make_baby(newborns, born_on=TODAY - timedelta(days=100), born_source=Source.INFERRED)
     for member in (keen, toddlers, newborns, unwilling, drinker):
         await make_score(model, member, 0.5, "INFANT FORMULA")
-        await make_score(model, member, 0.4 if member in (toddlers, newborns) else 0.01, "TODDLER MILK")
+        await make_score(model, member, 0.9, "SHELF WITHOUT A NAME")
+        await make_score(model, member, 0.4 if member in (toddlers, newborns) else 0.01, "BABY FOODS")
         await make_score(model, member, 0.02 if member in (toddlers, newborns, drinker) else 0.3, "BERRIES")
         await make_score(model, member, 0.6 if member is drinker else 0.01, "BEERS/ALES")
     await Consent.filter(member_id=unwilling.id, purpose=Purpose.PROMOTION).delete()
@@ -68,7 +72,7 @@ async def test_offers_follow_the_likeliest_shelf_the_law_and_consent(clock: str)
         "berries",
     )
     assert offer.state is MessageState.PLANNED
-    assert (await planned_for(toddlers))[0].params["category"] == "toddler milk"
+    assert (await planned_for(toddlers))[0].params["category"] == "baby food"
     [stopped] = await planned_for(newborns)
     assert (stopped.state, stopped.state_reason) == (MessageState.SUPPRESSED, "FORMULA_LAW")
     assert await planned_for(unwilling) == []
@@ -76,6 +80,19 @@ async def test_offers_follow_the_likeliest_shelf_the_law_and_consent(clock: str)
     assert report.eligible == 3
     await set_business_clock(NOON + timedelta(days=1))
     assert (await run(TODAY + timedelta(days=1))).eligible == 0  # nobody is promoted to again within two weeks
+
+
+def test_only_shelves_with_a_name_in_both_languages_are_suggested() -> None:
+    document = tomllib.loads(FILE.read_text("utf-8"))
+    assert len(document["labels"]) >= 170
+    for category, names in document["labels"].items():
+        english, chinese = names
+        assert english.isascii(), category
+        assert not set(english) & set("/&-()"), category
+        assert any("\u4e00" <= sign <= "\u9fff" for sign in chinese), category
+        assert is_fit_to_suggest(category), category
+    assert not is_fit_to_suggest("SHELF WITHOUT A NAME")
+    assert not is_fit_to_suggest("")
 
 
 async def test_calls_go_to_who_is_worth_it_and_lists_stay_workable(clock: str) -> None:
