@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     PORT: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
     WEB_PROCESSES: int = Field(default=1, ge=1, description="Web processes of `nestling serve`.")
     PUBLIC_URL: str = Field(default="", description="Where browsers and providers reach it; empty: http://HOST:PORT.")
+    TRUSTED_PROXIES: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("127.0.0.1",),
+        description="Proxies in front, comma separated: what they say of a client's address is believed.",
+    )
     COOKIE_SECURE: bool = Field(default=False, description="Session cookies over https only (__Host- prefix).")
     CORS_ORIGINS: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Origins, comma separated, whose pages may call the API with a token."
@@ -123,6 +127,11 @@ class Settings(BaseSettings):
     WORKER_CONCURRENCY: int = Field(default=16, ge=1, description="Messages one worker delivers at the same time.")
     LOG_LEVEL: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     LOG_JSON: bool = Field(default=False, description="Log lines as JSON.")
+
+    @field_validator("TRUSTED_PROXIES", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
 
     @field_validator("CORS_ORIGINS", mode="before")
     @classmethod

@@ -1,7 +1,7 @@
 """Sessions: a person signed in on one browser. The cookie's value is kept as a hash only.
 
 Tries are counted by audit rows, so that every process sees them: five for a login, thirty for an address, in five
-minutes; signing in clears the login's.
+minutes. Signing in clears the login's, and was no try of the address: a whole office comes from one.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ async def log_in(login: str, password: str, address: str) -> LoggedIn | WrongLog
     hashed = rows[0]["password_hash"] if rows else NOBODYS_HASH
     if not await asyncio.to_thread(fits, password, hashed) or not rows:
         return WrongLogin()
-    return await _open(rows[0]["id"], rows[0]["role"], rows[0]["language"], who)
+    return await _open(rows[0]["id"], rows[0]["role"], rows[0]["language"], who, whence)
 
 
 async def log_out(secret: str) -> None:
@@ -111,7 +111,8 @@ async def _count_try(who: str, whence: str) -> bool:
         counted = await connection().execute_query_dict(
             "SELECT count(*) FILTER (WHERE detail->>'login' = $1 AND action = 'login_tried' AND at > coalesce("
             "  (SELECT max(at) FROM audit_entries WHERE at > $3 AND action = 'logged_in' AND detail->>'login' = $1), $3"
-            ")) AS of_login, count(*) FILTER (WHERE detail->>'address' = $2 AND action = 'login_tried') AS of_address "
+            ")) AS of_login, count(*) FILTER (WHERE detail->>'address' = $2 AND action = 'login_tried') "
+            "- count(*) FILTER (WHERE detail->>'address' = $2 AND action = 'logged_in') AS of_address "
             "FROM audit_entries WHERE at > $3",
             [who, whence, since],
         )
@@ -125,7 +126,7 @@ async def _count_try(who: str, whence: str) -> bool:
     return True
 
 
-async def _open(account_id: UUID, role: str, language: str, who: str) -> LoggedIn:
+async def _open(account_id: UUID, role: str, language: str, who: str, whence: str) -> LoggedIn:
     secret, expires_at = secrets.token_urlsafe(32), real_now() + SESSION_TTL
     async with in_transaction():
         await connection().execute_query(
@@ -134,7 +135,7 @@ async def _open(account_id: UUID, role: str, language: str, who: str) -> LoggedI
         )
         await connection().execute_query(
             "INSERT INTO audit_entries (actor_id, actor_role, action, detail) "
-            "VALUES ($1, $2, 'logged_in', jsonb_build_object('login', $3::text))",
-            [account_id, role, who],
+            "VALUES ($1, $2, 'logged_in', jsonb_build_object('login', $3::text, 'address', $4::text))",
+            [account_id, role, who, whence],
         )
     return LoggedIn(secret, expires_at, account_id, language)

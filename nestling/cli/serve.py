@@ -42,6 +42,7 @@ def serve() -> None:
             port=opened.PORT,
             workers=opened.WEB_PROCESSES if opened.WEB_PROCESSES > 1 else None,
             log_config=None,  # as ours
+            forwarded_allow_ips=list(opened.TRUSTED_PROXIES),
             access_log=False,  # paths carry no personal data, but who asked what is in the audit
             server_header=False,
             ws_max_size=256 * 1024,  # bytes of a message: the API's limit for a request

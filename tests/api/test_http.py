@@ -18,7 +18,7 @@ from domain.platform.actors import actor_for
 from domain.platform.credentials import Credential
 from domain.platform.ids import new_id
 from domain.platform.roles import Role
-from domain.platform.sessions import LoggedIn, TooManyTries, WrongLogin, log_in, log_out
+from domain.platform.sessions import TRIES_PER_ADDRESS, LoggedIn, TooManyTries, WrongLogin, log_in, log_out
 from domain.platform.tokens import Issued, issue_personal_token, issue_service_token, revoke_token
 from tests.factories import make_member, make_staff, make_store
 
@@ -111,6 +111,16 @@ async def test_signing_in_clears_the_count(account: Account) -> None:
     for _ in range(4):
         assert await log_in("nora", "guess", "203.0.113.9") == WrongLogin()
     assert isinstance(await log_in("nora", "correct horse battery", "203.0.113.9"), LoggedIn)
+
+
+async def test_an_office_behind_one_address_signs_in_and_its_wrong_passwords_still_count(account: Account) -> None:
+    office = "203.0.113.9"
+    for _ in range(TRIES_PER_ADDRESS + 1):
+        assert isinstance(await log_in("nora", "correct horse battery", office), LoggedIn)
+    for number in range(TRIES_PER_ADDRESS):
+        assert await log_in(f"login-{number}", "guess", office) == WrongLogin()
+    assert isinstance(await log_in("nora", "correct horse battery", office), TooManyTries)
+    assert isinstance(await log_in("nora", "correct horse battery", "198.51.100.1"), LoggedIn)
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,10 @@ def test_production_refuses_one_unsafe_setting(unsafe: dict[str, Any], told: str
 
 def test_no_key_shows_in_print_or_log() -> None:
     assert SAFE["SECRET_KEY"] not in repr(made(**SAFE))
+
+
+def test_only_named_proxies_are_believed_about_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRUSTED_PROXIES", raising=False)
+    assert made().TRUSTED_PROXIES == ("127.0.0.1",)
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.5, 10.0.1.0/24")
+    assert made().TRUSTED_PROXIES == ("10.0.0.5", "10.0.1.0/24")
