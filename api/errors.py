@@ -51,5 +51,9 @@ def limit_exceeded(limit: str, allowed: int) -> ApiError:
     )
 
 
+def deadline_exceeded() -> ApiError:
+    return ApiError(Code.DEADLINE_EXCEEDED, "The answer took too long. Ask for less, or try again.")
+
+
 def rate_limited(retry_after_s: int) -> ApiError:
     return ApiError(Code.RATE_LIMITED, "Too many requests. Wait, then try again.", retryAfterSeconds=retry_after_s)

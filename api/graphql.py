@@ -1,11 +1,12 @@
 """One way to run a document: parsed and validated once a text, weighed before any SQL, completed, errors masked."""
 
 import asyncio
+import contextlib
 import hashlib
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,10 @@ from graphql import (
     get_operation_ast,
     parse,
     specified_rules,
-    subscribe,
     validate,
 )
 from graphql import execute as execute_core
+from graphql.execution import Executor, create_source_event_stream, execute_subscription_event
 from graphql.execution.values import get_variable_values
 from graphql.validation import NoSchemaIntrospectionCustomRule
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -34,7 +35,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from api import limits, metrics
 from api.config import ApiConfig
 from api.context import ApiContext
-from api.errors import ApiError, Code, limit_exceeded
+from api.errors import ApiError, Code, deadline_exceeded, limit_exceeded
 from api.projection.audit import record_reads
 from api.schema import build_schema
 from domain.platform.actors import Actor
@@ -156,8 +157,7 @@ async def run(request: Request, context: ApiContext, *, queries_only: bool = Fal
             result = await _execute(prepared, context)
             await record_reads(context)
     except TimeoutError:
-        late = ApiError(Code.DEADLINE_EXCEEDED, "The answer took too long. Ask for less, or try again.")
-        return _refused([late], kind.value, started)
+        return _refused([deadline_exceeded()], kind.value, started)
     answer = Answer(response(result, context), is_executed=True)
     metrics.operation(kind.value, answer.codes, time.perf_counter() - started, context.statements)
     return answer
@@ -219,38 +219,56 @@ async def _execute(operation: Operation, context: ApiContext) -> ExecutionResult
 
 
 async def watch(request: Request, context: ApiContext) -> AsyncIterator[dict[str, Any]] | Sequence[GraphQLError]:
-    """The events of a subscription as responses, or why there are none."""
+    """The events of a subscription as responses, or why there are none. Each event has a request's deadline."""
     prepared = prepare(request, context)
     if not isinstance(prepared, Operation):
         return prepared
     if prepared.node.operation is not OperationType.SUBSCRIPTION:
         return [ApiError(Code.BAD_REQUEST, "Send queries and mutations by POST.")]
-    events = subscribe(
+    executor = StrawberryGraphQLCoreExecutionContext.build(
         prepared.schema,
         prepared.document,
         context_value=context,
-        variable_values=prepared.variables,
+        raw_variable_values=prepared.variables,
         operation_name=prepared.name,
-        executor_class=StrawberryGraphQLCoreExecutionContext,
         hide_suggestions=True,
     )
-    if not isinstance(events, ExecutionResult | AsyncIterator):
+    if isinstance(executor, list):
+        return [masked(error, context) for error in executor]
+    events = create_source_event_stream(executor)
+    if isinstance(events, Awaitable):
         events = await events
     if isinstance(events, ExecutionResult):
         return [masked(error, context) for error in events.errors or ()]
-    return _responses(events, context)
+    return _responses(executor, events, context)
 
 
-async def _responses(events: AsyncIterator[ExecutionResult], context: ApiContext) -> AsyncIterator[dict[str, Any]]:
+async def _responses(
+    executor: Executor[Any], events: AsyncIterable[Any], context: ApiContext
+) -> AsyncIterator[dict[str, Any]]:
     """One response an event; a stream that fails ends with a response that has errors and no data."""
     try:
-        async for result in events:
-            await record_reads(context)
-            yield response(result, context)
+        async with contextlib.aclosing(events) as source:  # type: ignore[type-var]
+            async for event in source:
+                yield await _respond(executor, event, context)
     except GraphQLError as error:
         yield {"errors": [masked(error, context).formatted]}
     except Exception as error:  # noqa: BLE001  # a watcher reads INTERNAL_ERROR, the log has the rest
         yield {"errors": [masked(GraphQLError("", original_error=error), context).formatted]}
+
+
+async def _respond(executor: Executor[Any], event: Any, context: ApiContext) -> dict[str, Any]:
+    """The event as its watcher may see it; one that takes too long is told without its data, and the next may come."""
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            result = execute_subscription_event(executor.build_per_event_executor(event))
+            if isinstance(result, Awaitable):
+                result = await result
+            await record_reads(context)
+    except TimeoutError:
+        context.read.clear()
+        return {"errors": [deadline_exceeded().formatted], "data": None}
+    return response(result, context)
 
 
 def response(result: ExecutionResult, context: ApiContext) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """graphql-transport-ws: subscriptions over one socket, with the same limits, masks and credentials as HTTP.
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. A socket lives no longer than its credential is
-known to be good: every minute it is looked up again.
+known to be good, with the rights it had at first: every minute it is looked up again.
 """
 
 import asyncio
@@ -111,14 +111,15 @@ class Socket:
         return await CREDENTIALS.find(secret, by_session)
 
     async def _guard(self) -> None:
-        """End sockets that never introduce themselves, and those whose credential has ended."""
+        """End sockets that never introduce themselves, and those whose credential has ended or has other rights now."""
         await asyncio.sleep(INIT_PATIENCE_S)
         if not self.is_initialised:
             await self._close(Closed(4408, "Connection initialisation timeout"))
             return
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
-            if await self._look_up() is None:
+            found = await self._look_up()
+            if found is None or self.credential is None or found.actor != self.credential.actor:
                 await self._close(Closed(4403, "Forbidden"))
                 return
 

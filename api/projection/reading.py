@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from api.context import ApiContext
-from api.errors import ApiError, Code
+from api.errors import deadline_exceeded
 
 ACQUIRE_TIMEOUT_S = 5.0
 
@@ -56,4 +56,4 @@ async def fetch(context: ApiContext, sql: str, parameters: Sequence[object]) -> 
         async with Reads.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             return await connection.fetchval(sql, *parameters)
     except (asyncpg.QueryCanceledError, TimeoutError):
-        raise ApiError(Code.DEADLINE_EXCEEDED, "The answer took too long. Ask for less, or try again.") from None
+        raise deadline_exceeded() from None

@@ -5,7 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import asyncpg
 import orjson
+import pytest
 import pytest_asyncio
 import uvicorn
 from tortoise.transactions import in_transaction
@@ -13,13 +15,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from api import graphql, websocket
 from api.app import create_app, reading
 from api.auth import CREDENTIALS
 from api.changes import CHANGES
 from api.config import ApiConfig
 from domain.commerce.staff import RowScope
+from domain.database import connection
 from domain.platform.accounts import Account, create_account
 from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE, announce
+from domain.platform.changes import CREDENTIALS as CREDENTIALS_CHANGED
 from domain.platform.roles import Role
 from domain.platform.sessions import LoggedIn, log_in
 from domain.platform.tokens import Issued, issue_personal_token
@@ -157,6 +162,49 @@ async def test_a_socket_says_who_it_is_or_ends(url: str) -> None:
     async with connect(f"ws://{url}/graphql", subprotocols=PROTOCOLS) as socket:
         await send(socket, type="subscribe", id="1", payload={"query": TIMELINE})
         assert await closed_with(socket) == 4401
+
+
+async def test_a_socket_ends_when_the_rights_of_its_credential_change(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "INIT_PATIENCE_S", 0.1)
+    monkeypatch.setattr(websocket, "CHECK_EVERY_S", 0.1)
+    near, far = await make_store(), await make_store()
+    for change, value in (
+        ("UPDATE accounts SET role = $1", "ANALYST"),
+        ("UPDATE staff SET store_id = $1::uuid", far.id),
+        ("UPDATE staff SET scope = $1", "OWN"),
+    ):
+        async with opened(url, await token_of(RowScope.STORE, store_id=near.id)) as socket:
+            await take(socket)
+            await subscribe(socket, "1", "subscription { callbackListChanged { taskId } }")
+            await asyncio.sleep(0.5)
+            await send(socket, type="ping")
+            assert await take(socket) == {"type": "pong"}  # looked up again, unchanged: it stays
+            await connection().execute_query(change, [value])
+            await say(CREDENTIALS_CHANGED, near.id)
+            assert await closed_with(socket) == 4403
+        await until(lambda: watchers() == 0)
+
+
+async def test_an_event_that_takes_too_long_is_told_and_the_next_one_comes(
+    url: str, config: ApiConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await make_member()
+    monkeypatch.setattr(graphql, "DEADLINE_S", 0.3)
+    other = await asyncpg.connect(config.database_url)
+    async with opened(url, await token_of(RowScope.ALL)) as socket:
+        await take(socket)
+        await subscribe(socket, "1", TIMELINE, id=f"Member:{member.id}")
+        async with other.transaction():
+            await other.execute("LOCK TABLE interactions IN ACCESS EXCLUSIVE MODE")
+            await say(MEMBER_TIMELINE, member.id)
+            late = await take(socket)
+        assert (late["type"], late["payload"]["data"]) == ("next", None)
+        assert late["payload"]["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
+        await say(MEMBER_TIMELINE, member.id)
+        assert (await take(socket))["payload"]["data"]["memberTimelineChanged"]["name"] == "Emma Johnson"
+    await other.close()
 
 
 async def test_a_cookie_opens_a_socket_from_our_own_pages_only(url: str) -> None:
