@@ -6,7 +6,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class ActRules:
-    version: str = "acts-2026.1"
+    version: str = "acts-2026.2"
     # How many calls a day make a list that is worked, not one that is looked at.
     calls_per_consultant: int = 8
     calls_per_advisor: int = 3
@@ -17,7 +17,6 @@ class ActRules:
     retained_share_of_spend: float = 0.05  # margin 25%, one call in five changes something
     first_return_worth: float = 6.0
     refill_worth: float = 5.0
-    stage_switch_worth: float = 7.0
     # Care outranks offers: no single shelf is worth as much.
     stage_care_worth: float = 10.0
     stage_care_expires_after: timedelta = timedelta(days=7)

@@ -75,10 +75,13 @@ def _win_back(facts: dict[str, Any]) -> tuple[str, str]:
 
 
 def _first_return(facts: dict[str, Any]) -> tuple[str, str]:
+    """Without the shelf where the law knows it: then the care run gives none."""
     days, category = facts["days_since"], facts["category"]
+    mostly = f", mostly {shelf_label(category, 'en')}" if category else ""
+    mostly_zh = f"（主要是{shelf_label(category, 'zh')}）" if category else ""
     return (
-        f"New customer: the first purchase was {days} days ago, mostly {shelf_label(category, 'en')}; not back yet.",
-        f"新客：{days}天前首次购买（主要是{shelf_label(category, 'zh')}），尚未复购。",
+        f"New customer: the first purchase was {days} days ago{mostly}; not back yet.",
+        f"新客：{days}天前首次购买{mostly_zh}，尚未复购。",
     )
 
 
@@ -91,6 +94,7 @@ def _can_finish(facts: dict[str, Any]) -> tuple[str, str]:
 
 
 def _stage_switch(facts: dict[str, Any]) -> tuple[str, str]:
+    """A talk about the child and its feeding: no product and no stage of one."""
     name, months, on = facts["nickname"], facts["months"], facts["on"]
     return (
         f"{name or 'The baby'} reaches {months} months on {on}: a new feeding stage, a time of questions.",

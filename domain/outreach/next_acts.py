@@ -83,7 +83,7 @@ async def calls(today: Today, how_many: int, per_owner: int) -> list[Intent]:
         statement("care_calls"),
         [
             today.run_id, today.on, today.at, how_many, per_owner, rules.churn_from_probability,
-            rules.retained_share_of_spend, rules.first_return_worth, rules.refill_worth, rules.stage_switch_worth,
+            rules.retained_share_of_spend, rules.first_return_worth, rules.refill_worth,
             rules.not_called_again_within, RULES.term_weeks, RULES.full_term_weeks, RULES.corrected_until_months,
         ],
     )  # fmt: skip
@@ -93,7 +93,7 @@ async def calls(today: Today, how_many: int, per_owner: int) -> list[Intent]:
 def _call(today: Today, row: dict[str, Any]) -> Intent:
     kind = CallbackKind(row["kind"])
     facts = orjson.loads(row["facts"])
-    key = facts.pop("key")
+    key, formula_class = facts.pop("key"), FormulaClass(facts.pop("formula_class", FormulaClass.NONE))
     children = [child_from_json(values) for values in orjson.loads(row["children"])]
     ages = [youngest_months(child.dates, today.on) for child in children]
     return Intent(
@@ -108,9 +108,9 @@ def _call(today: Today, row: dict[str, Any]) -> Intent:
         params={
             "store": row["store"],
             "nickname": facts.get("nickname", ""),
-            "category": shelf_label(facts.get("category", ""), row["language"]),
+            "category": shelf_label(facts.get("category") or "", row["language"]),
         },
-        formula_class=FormulaClass(facts.get("formula_class", FormulaClass.NONE)),
+        formula_class=formula_class,
         is_about_babies=kind is CallbackKind.CAN_FINISH,
         value=row["value"],
         care_run_id=today.run_id,

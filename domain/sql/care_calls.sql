@@ -1,8 +1,8 @@
 -- Who is worth a call today: the best call of each member, best first, no more for one owner than she can make.
 -- $1 care run uuid, $2 business date, $3 business moment, $4 how many, $5 how many an owner,
 -- $6 churn from this probability on, $7 worth of a unit of spend a month when she stays, $8 worth of a first return,
--- $9 worth of a timely refill, $10 worth of a stage switch, $11 not called again within (interval),
--- $12 term weeks, $13 full-term weeks, $14 corrected until (months)
+-- $9 worth of a timely refill, $10 not called again within (interval),
+-- $11 term weeks, $12 full-term weeks, $13 corrected until (months)
 WITH free AS (
     SELECT m.id, m.household_id, m.owner_id, m.store_id, m.joined_on
     FROM members m
@@ -12,7 +12,7 @@ WITH free AS (
         AND NOT EXISTS (
             SELECT FROM messages x
             WHERE x.member_id = m.id
-                AND (x.care_run_id = $1 OR (x.channel = 'CALL' AND x.created_at > $3::timestamptz - $11::interval))
+                AND (x.care_run_id = $1 OR (x.channel = 'CALL' AND x.created_at > $3::timestamptz - $10::interval))
         )
 ),
 allowed AS (
@@ -25,38 +25,71 @@ allowed AS (
     ) latest
     WHERE state = 'GRANTED'
 ),
+-- the strictest class of anything on a shelf: what a call that names the shelf speaks of
+shelves AS (
+    SELECT category, (ARRAY['UNKNOWN', 'INFANT_FORMULA', 'SPECIAL_MEDICAL', 'FOLLOW_ON', 'GROWING_UP', 'BOTTLE_TEAT',
+        'COMPLEMENTARY'])[min(place)] AS formula_class, bool_or(place <= 5) AS is_milk
+    FROM (
+        SELECT p.category, array_position(ARRAY['UNKNOWN', 'INFANT_FORMULA', 'SPECIAL_MEDICAL', 'FOLLOW_ON', 'GROWING_UP',
+            'BOTTLE_TEAT', 'COMPLEMENTARY'], p.formula_class::text) AS place
+        FROM products p
+        WHERE p.formula_class <> 'NONE'
+    ) x
+    GROUP BY category
+),
 spent AS (
     SELECT o.member_id, sum(o.total) AS total, count(*) AS orders, max(o.ordered_at) AS last_at
     FROM orders o
     WHERE o.ordered_at >= $3::timestamptz - interval '90 days' AND o.ordered_at < $3 AND o.member_id IS NOT NULL
     GROUP BY o.member_id
 ),
+-- what of it went for formula: nobody is worth more to us for it
+spent_on_milk AS (
+    SELECT o.member_id, sum(l.amount) AS total, min(array_position(
+        ARRAY['UNKNOWN', 'INFANT_FORMULA', 'SPECIAL_MEDICAL', 'FOLLOW_ON', 'GROWING_UP'], s.formula_class)) AS strictness
+    FROM shelves s
+    JOIN products p ON p.category = s.category JOIN order_lines l ON l.product_id = p.id JOIN orders o ON o.id = l.order_id
+    WHERE s.is_milk AND l.amount > 0
+        AND o.ordered_at >= $3::timestamptz - interval '90 days' AND o.ordered_at < $3 AND o.member_id IS NOT NULL
+    GROUP BY o.member_id
+),
 win_back AS (
     SELECT f.id AS member_id, NULL::uuid AS baby_id, 'WIN_BACK' AS kind, 'PROMOTION' AS purpose,
-        s.probability * spent.total / 3 * $7::float8 AS value,
+        s.probability * greatest(spent.total - coalesce(milk.total, 0), 0) / 3 * $7::float8 AS value,
         jsonb_build_object(
             'key', $2::date, 'probability', round(s.probability::numeric, 2), 'score_reasons', s.reasons,
-            'days_since', $2::date - spent.last_at::date, 'orders_90_days', spent.orders
+            'days_since', $2::date - spent.last_at::date, 'orders_90_days', spent.orders,
+            -- who mostly buys formula is won back for formula: the law says whether that may be
+            'formula_class', CASE WHEN milk.total * 2 >= spent.total
+                THEN (ARRAY['UNKNOWN', 'INFANT_FORMULA', 'SPECIAL_MEDICAL', 'FOLLOW_ON', 'GROWING_UP'])[milk.strictness]
+                ELSE 'NONE' END
         ) AS facts
     FROM free f
     JOIN scores s ON s.member_id = f.id AND s.model_name = 'churn' AND s.probability >= $6
     JOIN spent ON spent.member_id = f.id
+    LEFT JOIN spent_on_milk milk ON milk.member_id = f.id
 ),
 first_return AS (
     SELECT f.id, NULL::uuid, 'NEW_CUSTOMER_RETURN', 'CARE', $8::float8,
         jsonb_build_object(
             'key', 'first', 'days_since', $2::date - bought.first_at::date, 'quantity', bought.quantity,
-            'category', bought.category
+            -- a shelf that the law knows is not named
+            'category', CASE WHEN shelf.category IS NULL THEN bought.category END
         )
     FROM free f
     CROSS JOIN LATERAL (
         SELECT min(o.ordered_at) AS first_at, count(DISTINCT o.id) AS orders,
             (array_agg(p.category ORDER BY l.amount DESC, l.id))[1] AS category,
-            (array_agg(l.quantity ORDER BY l.amount DESC, l.id))[1] AS quantity
+            (array_agg(l.quantity ORDER BY l.amount DESC, l.id))[1] AS quantity,
+            coalesce(sum(l.amount) FILTER (WHERE milk.is_milk), 0) * 2 >= sum(l.amount) AS is_mostly_milk
         FROM orders o JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
+        LEFT JOIN shelves milk ON milk.category = p.category AND milk.is_milk
         WHERE o.member_id = f.id AND o.ordered_at < $3
     ) bought
+    LEFT JOIN shelves shelf ON shelf.category = bought.category
+    -- nobody is called back who came for formula: it would be a call to buy more of it
     WHERE f.joined_on >= $2::date - 30 AND bought.orders = 1
+        AND NOT bought.is_mostly_milk AND shelf.is_milk IS NOT TRUE
         AND bought.first_at::date BETWEEN $2::date - 14 AND $2::date - 5
 ),
 refills AS (
@@ -96,23 +129,24 @@ can_finish AS (
 counted AS (
     SELECT y.*,
         CASE
-            WHEN y.gestation_weeks < $12::int AND $2::date < y.born_on + make_interval(months => $14::int)
-            THEN y.born_on + ($13::int - y.gestation_weeks) * 7
+            WHEN y.gestation_weeks < $11::int AND $2::date < y.born_on + make_interval(months => $13::int)
+            THEN y.born_on + ($12::int - y.gestation_weeks) * 7
             ELSE y.born_on
         END AS counted_from
     FROM babies y
     WHERE y.born_on BETWEEN $2::date - 550 AND $2::date AND y.stopped_at IS NULL AND y.born_source <> 'INFERRED'
         AND y.feeding IN ('MIXED', 'FORMULA')
 ),
+-- A care talk, never a sale: it is worth nothing to us, so that it takes no other call's place.
 stage_switch AS (
-    SELECT DISTINCT ON (f.id) f.id, y.id, 'STAGE_SWITCH', 'CARE', $10::float8,
+    SELECT DISTINCT ON (f.id) f.id, y.id, 'STAGE_SWITCH', 'CARE', 0::float8,
         jsonb_build_object(
-            'key', y.id || ':' || switch.stage, 'nickname', coalesce(y.nickname, ''), 'stage', switch.stage,
-            'months', switch.months, 'on', (y.counted_from + make_interval(months => switch.months))::date
+            'key', y.id || ':' || switch.stage, 'nickname', coalesce(y.nickname, ''),
+            'formula_class', switch.formula_class, 'months', switch.months, 'on', (y.counted_from + make_interval(months => switch.months))::date
         )
     FROM free f
     JOIN counted y ON y.household_id = f.household_id
-    CROSS JOIN (VALUES (2, 6), (3, 12)) AS switch(stage, months)
+    CROSS JOIN (VALUES (2, 6, 'FOLLOW_ON'), (3, 12, 'GROWING_UP')) AS switch(stage, months, formula_class)
     WHERE (y.counted_from + make_interval(months => switch.months))::date BETWEEN $2::date - 3 AND $2::date + 7
     ORDER BY f.id, y.id, switch.stage
 ),

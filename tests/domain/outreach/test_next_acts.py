@@ -1,11 +1,15 @@
 """Offers and calls: who gets which, and whom law, consent and workable lists leave out."""
 
+import json
+import re
 import tomllib
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
 from domain.care.callbacks import CallbackKind
+from domain.commerce.orders import OrderLine
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.commerce.staff import RowScope
 from domain.gateway.messages import Message, MessageState
@@ -13,7 +17,9 @@ from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.outreach.act_rules import ACT_RULES
 from domain.outreach.call_briefs import talking_points
 from domain.outreach.care_runs import run
+from domain.outreach.decisions import Decision
 from domain.outreach.shelves import FILE, is_fit_to_suggest
+from domain.outreach.templates import catalogue
 from domain.people.babies import Feeding
 from domain.people.consents import Consent
 from domain.people.members import Member
@@ -145,6 +151,62 @@ async def test_calls_for_new_customers_running_low_and_new_stages(clock: str) ->
     assert briefs[feeding.id][0] == "STAGE_SWITCH"
     assert "Mia reaches 6 months on 2017-12-18" in briefs[feeding.id][1]
     assert [m.channel for m in await planned_for(preterm)] != [Channel.CALL]  # corrected, she is four months old
+
+
+async def test_nobody_is_called_to_buy_formula_again_and_no_brief_names_it(clock: str) -> None:
+    for_milk, tins, for_bottles, lapsed, mixed = await many(5)
+    milk = await make_product("INFANT FORMULA", baby_class=BabyClass.FORMULA, formula_class=FormulaClass.UNKNOWN)
+    bottles = await make_product("BOTTLES", baby_class=BabyClass.BABY_CARE, formula_class=FormulaClass.BOTTLE_TEAT)
+    crib = await make_product("CRIBS")
+    for member, bought in ((for_milk, [(milk, 30)]), (tins, [(milk, 20), (crib, 25), (milk, 20)]),
+                           (for_bottles, [(bottles, 9)])):  # fmt: skip
+        await Member.filter(id=member.id).update(joined_on=TODAY - timedelta(days=7))
+        order = await make_order(member, NOON - timedelta(days=7), "65.00")
+        for line, (product, amount) in enumerate(bought, 1):
+            await OrderLine.create(
+                order_id=order.id, line_no=line, product_id=product.id, quantity=1, amount=Decimal(amount)
+            )
+    model = await make_model("churn")
+    for member, spent_on_milk, rest in ((lapsed, "90.00", "10.00"), (mixed, "40.00", "60.00")):
+        await make_order(member, NOON - timedelta(days=20), spent_on_milk, milk)
+        await make_order(member, NOON - timedelta(days=20), rest, crib)
+        await make_score(model, member, 0.6)
+    await run(TODAY)
+    assert await planned_for(for_milk) == await planned_for(tins) == []
+    [call] = await planned_for(for_bottles)
+    reason = call.params["call"]["reason"]
+    assert reason["en"] == "New customer: the first purchase was 7 days ago; not back yet."
+    assert "bottle" not in json.dumps([reason, call.params["category"]]).lower()
+    [refused] = await planned_for(lapsed)
+    assert (refused.state, refused.state_reason) == (MessageState.SUPPRESSED, "FORMULA_LAW")
+    [won_back] = await planned_for(mixed)
+    assert won_back.state is MessageState.PLANNED
+    priority = won_back.params["call"]["priority"]
+    assert priority == pytest.approx(0.6 * 60 / 3 * ACT_RULES.retained_share_of_spend)
+
+
+@pytest.mark.parametrize(("born_on", "formula_class"), [((2017, 6, 18), "FOLLOW_ON"), ((2016, 12, 18), "GROWING_UP")])
+async def test_a_new_feeding_stage_is_a_care_talk_that_recommends_nothing(
+    clock: str, born_on: tuple[int, int, int], formula_class: str
+) -> None:
+    [member] = await many(1)
+    await make_baby(member, born_on=date(*born_on), born_source=Source.MEMBER, feeding=Feeding.FORMULA)
+    await run(TODAY)
+    [call] = await Message.filter(member_id=member.id, channel=Channel.CALL)
+    assert call.purpose is Purpose.CARE
+    assert (await Decision.get(intent_key=call.intent_key)).snapshot["formula_class"] == formula_class
+    brief = call.params["call"]
+    assert brief["priority"] == 0  # no revenue is expected of it
+    assert not {"stage", "formula_class", "category"} & brief["reason"].keys()
+    points = brief["talking_points"]
+    assert "CARE_TALK_ONLY" in {point["code"] for point in points if point["kind"] == "DO_NOT_SAY"}
+    said = [brief["reason"]["en"], brief["reason"]["zh-Hans"]]
+    said += [point[language] for point in points if point["kind"] != "DO_NOT_SAY" for language in ("en", "zh-Hans")]
+    said += [text.body for text in catalogue().texts if text.key == "call.STAGE_SWITCH"]
+    selling = (
+        r"formula|\bstage [1-4]|product|recommend|brand\b|switch|price|buy|奶粉|[1-4一二三四]段|产品|推荐|换奶|购买"
+    )
+    assert not [text for text in said if re.search(selling, text.replace("{{ brand }}", ""), re.IGNORECASE)]
 
 
 @pytest.mark.parametrize(("ages", "binds"), [([600], False), ([7], False), ([5], True), ([None, 40], True), ([], True)])
