@@ -1,7 +1,7 @@
 """nestling care: the day's care by hand. The worker runs it every morning; this is for a first look and for repairs."""
 
 import asyncio
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,9 @@ from nestling.settings import Settings, settings
 
 if TYPE_CHECKING:
     from domain.outreach.care_runs import CareReport
+
+LATEST_REPAIR = timedelta(days=7)
+"""How far back a missed date may be made up for; what was due before is no news to anybody."""
 
 app = typer.Typer(no_args_is_help=True, help="Stage care, offers and call-backs: what each member should get.")
 
@@ -26,7 +29,10 @@ def care() -> None:
 def run_care(
     *,
     on: Annotated[
-        datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="Business date; default: today's.")
+        datetime | None,
+        typer.Option(
+            "--on", formats=["%Y-%m-%d"], help="Business date: today's (the default) or one of the week before."
+        ),
     ] = None,
 ) -> None:
     """Plan one business date's care. A date is done once: again it only shows what was planned."""
@@ -44,7 +50,19 @@ async def _run(opened: Settings, on: datetime | None) -> "CareReport":
 
     async with database(opened):
         today = (await business_now()).astimezone(ZoneInfo(opened.TIME_ZONE)).date()
-        return await run(on.date() if on else today)
+        return await run(_checked(on.date(), today) if on else today)
+
+
+def _checked(wanted: date, today: date) -> date:
+    """The date, when its care can still be given; a refusal plans nothing."""
+    if today - LATEST_REPAIR <= wanted <= today:
+        return wanted
+    flaw = "has not come yet" if wanted > today else f"is more than {LATEST_REPAIR.days} days back"
+    raise typer.BadParameter(
+        f"{wanted} {flaw}: on the business clock today is {today}. "
+        f"Give a date from {today - LATEST_REPAIR} to {today}.",
+        param_hint="--on",
+    )
 
 
 def show(report: "CareReport", console: Console) -> None:
