@@ -29,6 +29,7 @@ class ApiContext:
     statements: int = 0  # SQL statements that reads sent; a test counts them
     read: dict[str, set[UUID]] = field(default_factory=lambda: defaultdict(set))  # type -> what of it was shown
     looked_up_by: set[str] = field(default_factory=set)  # kinds of names by which a service looked a member up
+    searched_by: set[str] = field(default_factory=set)  # what of babies' data members were searched by
 
     business_day: date = date.min  # the business date, for finders that need it in Python
 

@@ -118,6 +118,26 @@ async def test_what_may_not_be_read_may_not_be_searched_by(ask: Ask) -> None:
     assert (await ask(analyst, SEARCH, search={"text": "豆"})).data["members"]["edges"] == []
 
 
+async def test_a_search_by_babies_data_leaves_one_audit_row_without_its_text(ask: Ask) -> None:
+    await people()
+    operator = await make_actor(Role.OPERATOR)
+    searches: tuple[dict[str, str], ...] = (
+        {"stage": "NEWBORN", "babyNickname": "bean"}, {"text": "doud"}, {"name": "emma"}, {"text": "0100"}, {},
+    )  # fmt: skip
+    for search in searches:
+        await ask(operator, SEARCH, search=search)
+    twice = '{ a: members(search: { babyNickname: "bean" }, first: 1) { totalCount } '
+    twice += 'b: members(search: { babyNickname: "doud" }, first: 1) { totalCount } }'
+    await ask(operator, twice)
+    assert (await ask(await make_actor(Role.ANALYST), SEARCH, search={"stage": "NEWBORN"})).codes == ["FORBIDDEN"]
+    rows = await connection().execute_query_dict(
+        "SELECT actor_id, action, detail::text AS detail FROM audit_entries ORDER BY id"
+    )
+    assert {(row["actor_id"], row["action"]) for row in rows} == {(operator.id, "search_babies")}
+    by = [json.loads(row["detail"]) for row in rows]
+    assert by == [{"by": ["baby_nickname", "stage"]}, {"by": ["baby_nickname"]}, {"by": ["baby_nickname"]}]
+
+
 async def test_pages_hold_every_member_once(ask: Ask) -> None:
     for _ in range(7):
         await make_member()

@@ -144,6 +144,7 @@ def _by_name(ask: Ask, text: str) -> list[str]:
 
 def _by_nickname(ask: Ask, text: str) -> str:
     _needs(ask, Permission.READ_BABIES)
+    ask.context.searched_by.add("baby_nickname")
     key = name_key(text)
     if not key:
         raise bad_user_input("This is not a name.")
@@ -164,6 +165,7 @@ def _by_tag(ask: Ask, key: str) -> str:
 def _in_stage(ask: Ask, alias: str, stage: Stage) -> str:
     """A live child of the household has the dates of the stage, as the engine's own window says them."""
     _needs(ask, Permission.READ_BABIES)
+    ask.context.searched_by.add("stage")
     window = stage_window(stage, ask.context.business_day)
     if window is None:
         raise bad_user_input("UNKNOWN is no range of dates; search by another stage.")
