@@ -56,9 +56,13 @@ class SendMessageInput:
     purpose: Purpose = strawberry.field(description="What for; PROMOTION needs a template.")
     template_key: str | None = strawberry.field(default=None, description="An approved template; or else a text.")
     params: list[TemplateParamInput] = strawberry.field(
-        default_factory=list, description=f"The template's values: at most {MOST_PARAMS}."
+        default_factory=list,
+        description=f"The template's values and no others: at most {MOST_PARAMS}. `category` is a shelf as its "
+        "products name it, and the law judges the message by it; `store` is a store's name.",
     )
-    text: str | None = strawberry.field(default=None, description="Words of one's own: at most 600 characters.")
+    text: str | None = strawberry.field(
+        default=None, description="Words of one's own: at most 600 characters, none that advertise formula."
+    )
     baby_id: strawberry.ID | None = strawberry.field(default=None, description="About which of her children.")
 
 
