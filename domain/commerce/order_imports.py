@@ -20,6 +20,7 @@ from domain.commerce.returns import (
     Landed,
     OrderNotFound,
     ReturnConflict,
+    ReturnExceedsOrder,
     ReturnRecorded,
     land_return,
     return_flaws,
@@ -129,5 +130,7 @@ def _return_outcome(outcome: Landed) -> RowOutcome:
             return (Issue("order_id", "unknown_order", "The sale is not here yet: import it, then this again."),)
         case ReturnConflict():
             return (Issue("return_id", "payload_changed", "This return is here and says something else."),)
-        case _:
+        case ValidationError():
+            return (Issue("returned_at", "before_sale", "Goods cannot come back before they were bought."),)
+        case ReturnExceedsOrder():
             return (Issue("line_no", "return_exceeds", "More than was bought of this line and is not back yet."),)

@@ -1,5 +1,6 @@
 """Rows of an orders file as values: one row a line; the rows of an order stand together. Pure."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -168,7 +169,10 @@ def returned(cells: list[Cells], source: str, defaults: Defaults) -> GivenReturn
         lines.append(ReturnedLine(number or 0, Decimal(1) if quantity is None else quantity, amount))
     if return_id is None or order_id is None or at is None:
         return None
-    return GivenReturn(source, return_id, at, tuple(lines), order_source=source, order_external_id=order_id)
+    is_day_only = ":" not in unicodedata.normalize("NFKC", first.row.values["returned_at"])
+    return GivenReturn(
+        source, return_id, at, tuple(lines), order_source=source, order_external_id=order_id, is_day_only=is_day_only
+    )
 
 
 def _line_no(text: str) -> int:

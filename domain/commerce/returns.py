@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,8 @@ from domain.platform.clock import business_now
 from domain.platform.failures import FieldError, NotPermitted, ValidationError
 from domain.platform.ids import new_id
 from domain.platform.roles import Permission
+
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class GivenReturn:
     order_id: UUID | None = None
     order_source: str = ""
     order_external_id: str = ""
+    is_day_only: bool = False  # `returned_at` is the beginning of a day: the hour was not said
+
+    def is_before(self, ordered_at: datetime) -> bool:
+        """Whether it came back before it was bought; a day is not over before its end."""
+        return self.returned_at + (ONE_DAY if self.is_day_only else timedelta(0)) < ordered_at
 
     @property
     def payload_hash(self) -> str:
@@ -80,10 +87,10 @@ class ReturnExceedsOrder:
     line_no: int
 
 
-Landed = ReturnRecorded | OrderNotFound | ReturnConflict | ReturnExceedsOrder
+Landed = ReturnRecorded | OrderNotFound | ReturnConflict | ReturnExceedsOrder | ValidationError
 
 
-async def record_return(actor: Actor, given: GivenReturn) -> Landed | NotPermitted | ValidationError:
+async def record_return(actor: Actor, given: GivenReturn) -> Landed | NotPermitted:
     """Record one return; the same key and content again answers the first. A line's refund is pro rata unless said."""
     if not actor.may(Permission.WRITE_ORDERS):
         return NotPermitted(Permission.WRITE_ORDERS)
@@ -136,7 +143,8 @@ async def land_return(given: GivenReturn) -> Landed:
     goods cannot both pass.
     """
     orders = await connection().execute_query_dict(
-        "SELECT id FROM orders WHERE id = $1 OR ($1::uuid IS NULL AND source = $2 AND external_id = $3) FOR UPDATE",
+        "SELECT id, ordered_at FROM orders "
+        "WHERE id = $1 OR ($1::uuid IS NULL AND source = $2 AND external_id = $3) FOR UPDATE",
         [given.order_id, given.order_source or given.source, given.order_external_id],
     )
     if not orders:
@@ -150,6 +158,8 @@ async def land_return(given: GivenReturn) -> Landed:
         if first["payload_hash"] != given.payload_hash:
             return ReturnConflict(first["id"])
         return ReturnRecorded(first["id"], first["order_id"], first["amount"], is_new=False)
+    if given.is_before(orders[0]["ordered_at"]):
+        return ValidationError.of("returnedAt", "Goods cannot come back before they were bought.")
     bought = {row["line_no"]: row for row in await _left(order_id)}
     refunds: list[tuple[dict[str, Any], ReturnedLine, Decimal]] = []
     for line in given.lines:

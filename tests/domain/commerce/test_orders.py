@@ -1,7 +1,7 @@
 """The same receipt twice is one order; another under its key changes nothing; a buyer out of scope is nobody."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -193,6 +193,24 @@ async def test_goods_come_back_pro_rata_once_and_never_more_than_were_bought() -
     assert last.amount == Decimal("10.67")
     missing = GivenReturn("pos", "B3", NOON, (ReturnedLine(1, Decimal(1)),), order_external_id="R0")
     assert await record_return(actor, missing) == OrderNotFound()
+
+
+async def test_goods_do_not_come_back_before_they_were_bought_but_word_of_it_may() -> None:
+    actor = await make_actor(Role.OPERATOR)
+    bought_at = NOON - timedelta(hours=1)
+
+    def back(at: datetime, **more: Any) -> GivenReturn:
+        return GivenReturn("pos", "B1", at, (ReturnedLine(1, Decimal(1)),), order_external_id="R1", **more)
+
+    assert await record_return(actor, back(NOON)) == OrderNotFound()  # word of the return came first: send it again
+    assert isinstance(await record_order(actor, receipt(ordered_at=bought_at)), OrderRecorded)
+    early = ValidationError.of("returnedAt", "Goods cannot come back before they were bought.")
+    assert await record_return(actor, back(bought_at - timedelta(seconds=1))) == early
+    morning = NOON.replace(hour=0)
+    assert await record_return(actor, back(morning)) == early
+    assert await record_return(actor, back(morning - timedelta(days=1), is_day_only=True)) == early
+    assert await count("order_returns") == 0
+    assert isinstance(await record_return(actor, back(morning, is_day_only=True)), ReturnRecorded)
 
 
 async def test_two_returns_of_the_same_goods_at_once_refund_them_once() -> None:

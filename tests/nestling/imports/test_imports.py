@@ -183,17 +183,19 @@ ORDERS = sheet(
     {"order_id": "O5", "ordered_at": "2017-12-06 10:00", **TIN},
     {"order_id": "O6", "ordered_at": "2019-12-05 10:00", **TIN},
     {"order_id": "O7", "ordered_at": "2017-12-05 10:00", "member": "M77", **TIN},
-    {"order_id": "O1", "return_id": "B1", "returned_at": "2017-12-08", "line_no": "2", "quantity": "1"},
+    {"order_id": "O1", "return_id": "B1", "returned_at": "2017-12-01", "line_no": "2", "quantity": "1"},
     {"order_id": "O0", "return_id": "B2", "returned_at": "2017-12-08", "line_no": "1", "quantity": "1"},
     {"order_id": "O1", "return_id": "B3", "returned_at": "2017-12-09", "line_no": "1", "quantity": "9"},
     {"order_id": "O1", "ordered_at": "2017-12-01 10:00", "member": "M1", **TIN},
+    {"order_id": "O1", "return_id": "B4", "returned_at": "2017-11-30", "line_no": "2", "quantity": "1"},
+    {"order_id": "O1", "return_id": "B5", "returned_at": "2017-12-01 09:59", "line_no": "2", "quantity": "1"},
 )  # fmt: skip
 
 
 async def test_orders_land_whole_or_wait_whole(tmp_path: Path) -> None:
     await load("members", write(tmp_path / "m.csv", "external_id,phone\nM1,13800138000\n"))
     path = write(tmp_path / "orders.csv", ORDERS)
-    assert await load("orders", path) == (4, 0, 10)
+    assert await load("orders", path) == (4, 0, 12)
     assert await issues("orders") == {
         (5, "product", "unknown_product"),
         (6, "amount", "bad_number"), (7, "", "order_incomplete"),
@@ -203,6 +205,7 @@ async def test_orders_land_whole_or_wait_whole(tmp_path: Path) -> None:
         (13, "order_id", "unknown_order"),
         (14, "line_no", "return_exceeds"),
         (15, "order_id", "payload_changed"),
+        (16, "returned_at", "before_sale"), (17, "returned_at", "before_sale"),
     }  # fmt: skip
     orders = await rows(
         "SELECT external_id, ordered_at, total, currency, member_id IS NOT NULL AS known FROM orders ORDER BY 1"
@@ -215,7 +218,7 @@ async def test_orders_land_whole_or_wait_whole(tmp_path: Path) -> None:
     formula = (await rows("SELECT baby_class, formula_class FROM products WHERE external_id = 'P1'"))[0]
     assert formula == {"baby_class": "FORMULA", "formula_class": "UNKNOWN"}
 
-    assert await load("orders", path) == (0, 4, 10)
+    assert await load("orders", path) == (0, 4, 12)
     late = "order_id,ordered_at,product,amount\nO0,2017-12-01,P1,50\n"
     await load("orders", write(tmp_path / "late.csv", late))
     assert await load("orders", path) == (1, 4, 9)  # the return that came before its sale
