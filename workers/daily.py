@@ -10,7 +10,7 @@ from workers.scoring import job as scoring
 
 
 def daily_jobs(config: WorkerConfig) -> list[Job]:
-    """Scores first, then the care run that reads them, plans the messages and fills the call lists."""
+    """Scores first, then the call lists and the care run that read them."""
     zone = ZoneInfo(config.time_zone)
 
     async def score(tick: datetime) -> str:
@@ -21,4 +21,8 @@ def daily_jobs(config: WorkerConfig) -> list[Job]:
         report = await care_runs.run(tick.astimezone(zone).date())
         return f"{report.eligible} eligible = {report.sent} sent + {report.held} held + {report.suppressed} suppressed"
 
-    return [Job("score", time(2), score), Job("care_run", time(6), care_run)]
+    async def build_lists(tick: datetime) -> str:
+        report = await care_runs.build_lists(tick.astimezone(zone).date())
+        return f"{report.eligible} calls = {report.sent} sent + {report.held} held + {report.suppressed} suppressed"
+
+    return [Job("score", time(2), score), Job("build_lists", time(5), build_lists), Job("care_run", time(6), care_run)]

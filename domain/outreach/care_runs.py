@@ -66,6 +66,18 @@ async def run(run_on: date, rules: ActRules = ACT_RULES) -> CareReport:
     return report
 
 
+async def build_lists(run_on: date, rules: ActRules = ACT_RULES) -> CareReport:
+    """The first half of that date's care: its calls, so that the lists stand when people come. Idempotent.
+
+    The care run counts them as its own, and builds the lists itself when nobody did.
+    """
+    run_id, is_finished = await _open(run_on)
+    if not is_finished:
+        await templates.seed()
+        await _plan_calls(Today(run_id, run_on, await business_now(), rules))
+    return await _report(run_id, run_on, is_repeat=is_finished)
+
+
 async def _open(run_on: date) -> tuple[UUID, bool]:
     """The run of a date, made when there is none: (id, whether it is finished)."""
     await connection().execute_query(

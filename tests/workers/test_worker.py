@@ -35,7 +35,10 @@ from tests.workers.stage import (
     worker,
     worker_environment,
 )
-from workers.doorbell import DELIVER, JOBS, Doorbell, NoWaker
+from workers.bell import RINGS, Bell
+from workers.config import WorkerConfig
+from workers.daily import daily_jobs
+from workers.doorbell import DELIVER, JOBS, RECEIPTS, Doorbell, NoWaker
 from workers.jobs import Job, Jobs, newest_tick
 
 
@@ -75,6 +78,38 @@ async def test_stopping_gives_everything_back_and_loses_nothing(db: str, tmp_pat
                 one.start()
                 await until(lambda: _handed(200), 30, states)
                 one.end()
+
+
+async def test_every_arq_job_wakes_the_loop_that_reads_its_rows(tmp_path: Path) -> None:
+    wakes = {
+        "deliver": DELIVER, "apply_receipts": RECEIPTS, "score": JOBS, "build_lists": JOBS, "care_run": JOBS,
+    }  # fmt: skip
+    assert wakes == RINGS
+    redis, doorbell = Redis(tmp_path, free_port()), Doorbell()
+    redis.start()
+    bell = Bell(redis.url, doorbell)
+    listening = asyncio.create_task(bell.listen())
+    try:
+        await until(bell._answers, 10)
+        for job, topic in wakes.items():
+            waiting = {t: asyncio.create_task(doorbell.wait(t, 20)) for t in set(wakes.values())}
+            await asyncio.sleep(0)
+            await bell.wake(job, [])
+            done, others = await asyncio.wait(waiting.values(), timeout=10, return_when=asyncio.FIRST_COMPLETED)
+            assert done == {waiting[topic]}, job
+            for other in others:
+                other.cancel()
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await bell.close()
+        redis.stop()
+
+
+def test_each_daily_job_has_a_bell_and_the_lists_come_between_scores_and_care() -> None:
+    names = [job.name for job in sorted(daily_jobs(WorkerConfig("", "", "", "", "")), key=lambda job: job.at)]
+    assert names == ["score", "build_lists", "care_run"]
+    assert set(names) == {job for job, topic in RINGS.items() if topic == JOBS}
 
 
 async def test_the_bell_comes_and_goes(db: str, tmp_path: Path) -> None:

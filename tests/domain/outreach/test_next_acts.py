@@ -16,7 +16,7 @@ from domain.gateway.messages import Message, MessageState
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.outreach.act_rules import ACT_RULES
 from domain.outreach.call_briefs import talking_points
-from domain.outreach.care_runs import run
+from domain.outreach.care_runs import build_lists, run
 from domain.outreach.decisions import Decision
 from domain.outreach.shelves import FILE, is_fit_to_suggest
 from domain.outreach.templates import catalogue
@@ -99,6 +99,22 @@ def test_only_shelves_with_a_name_in_both_languages_are_suggested() -> None:
         assert is_fit_to_suggest(category), category
     assert not is_fit_to_suggest("SHELF WITHOUT A NAME")
     assert not is_fit_to_suggest("")
+
+
+async def test_lists_built_before_the_care_run_are_its_own_and_not_built_twice(clock: str) -> None:
+    model = await make_model("churn")
+    for member in await many(3):
+        await make_order(member, NOON - timedelta(days=20), "100.00")
+        await make_score(model, member, 0.6)
+    built = await build_lists(TODAY)
+    calls = {call.id for call in await Message.filter(channel=Channel.CALL)}
+    assert len(calls) == built.eligible > 0
+    assert await Message.exclude(channel=Channel.CALL).count() == 0
+    assert (await build_lists(TODAY)).eligible == built.eligible
+    report = await run(TODAY)
+    assert not report.is_repeat
+    assert {call.id for call in await Message.filter(channel=Channel.CALL)} == calls
+    assert (await build_lists(TODAY)).is_repeat
 
 
 async def test_calls_go_to_who_is_worth_it_and_lists_stay_workable(clock: str) -> None:
