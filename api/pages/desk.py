@@ -20,7 +20,9 @@ async def show(request: Request) -> Response:
     return await _desk(request, viewer, request.query_params.get("problem"))
 
 
-async def _desk(request: Request, viewer: Viewer, problem: str | None, **form: Any) -> Response:
+async def _desk(
+    request: Request, viewer: Viewer, problem: str | None, answer: dict[str, Any] | None = None, **form: Any
+) -> Response:
     data = (await ask(request, viewer, "desk"))["data"]
     held = [edge["node"] for edge in data["held"]["edges"] if edge["node"]["isMine"] and edge["node"]["member"]]
     wanted = form.pop("task", None) or request.query_params.get("task")
@@ -39,7 +41,7 @@ async def _desk(request: Request, viewer: Viewer, problem: str | None, **form: A
         business_now=viewer.business_now,
         logged=_logged(request),
         notice=request.query_params.get("notice"),
-        problem=problem_text(language_of(request), problem),
+        problem=problem_text(language_of(request), problem, answer),
         chosen=form.get("disposition"),
         note=form.get("note"),
     )
@@ -132,7 +134,7 @@ async def log(request: Request) -> Response:
     }
     answer = await wish(request, viewer, "log_callback_outcome", input=outcome, key=form["key"])
     if answer["__typename"] != "CallbackOutcomeLogged":
-        return await _desk(request, viewer, answer["__typename"], **form)
+        return await _desk(request, viewer, answer["__typename"], answer, **form)
     following = await wish(request, viewer, "take_next_callback", key=f"{form['key']}-next")
     task = (following.get("task") or {}).get("id")
     return back_to(

@@ -33,7 +33,7 @@ async def show(request: Request) -> Response:
     return await _member(request, request.query_params.get("problem"))
 
 
-async def _member(request: Request, problem: str | None, note: str = "") -> Response:
+async def _member(request: Request, problem: str | None, note: str = "", refusal: Any = None) -> Response:
     viewer = await viewer_of(request, "store")
     if isinstance(viewer, Response):
         return viewer
@@ -50,7 +50,7 @@ async def _member(request: Request, problem: str | None, note: str = "") -> Resp
         kinds=KINDS,
         done=request.query_params.get("done"),
         note=note,
-        problem=problem_text(language_of(request), problem),
+        problem=problem_text(language_of(request), problem, refusal),
     )
 
 
@@ -65,7 +65,7 @@ async def log(request: Request) -> Response:
     entry = {"memberId": member, "kind": kind, "channel": CHANNELS.get(kind, "STORE"), "note": note}
     answer = await wish(request, viewer, "log_interaction", input=entry, key=str(form.get("key", "")))
     if answer["__typename"] != "InteractionLogged":
-        return await _member(request, answer["__typename"], note)
+        return await _member(request, answer["__typename"], note, answer)
     return back_to(f"/store/{member}", done=1)
 
 

@@ -107,11 +107,13 @@ async def wish(request: Request, viewer: Viewer, name: str, **variables: Any) ->
     return {"__typename": codes[0] if codes else "OTHER"}
 
 
-def problem_text(language: str, name: str | None) -> str:
-    """What went wrong, for the person in front of the page; empty when nothing did."""
+def problem_text(language: str, name: str | None, answer: Mapping[str, Any] | None = None) -> str:
+    """What went wrong, for the person in front of the page, with what the verb said of each input; empty when nothing
+    did."""
     if not name:
         return ""
-    return text(language, f"problem_{name if name in WORDS['problem'] else 'OTHER'}")
+    said = text(language, f"problem_{name if name in WORDS['problem'] else 'OTHER'}")
+    return " ".join([said, *(error["message"] for error in (answer or {}).get("errors") or ())])
 
 
 def page(request: Request, template: str, viewer: Viewer | None, status: int = 200, **values: Any) -> HTMLResponse:
