@@ -33,6 +33,8 @@ def score(
     from nestling.opening import services
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 140  # a file has no edge, tables want one
     with services(settings(), say=lambda text: console.print(text, markup=False)) as opened:
         folder = export.absolute() if export else None
         report = asyncio.run(_run(opened, as_of.date() if as_of else None, folder, console))

@@ -26,7 +26,11 @@ FROM members m
 JOIN identities i ON i.member_id = m.id AND i.kind = 'PHONE' AND i.is_primary
 WHERE m.status = 'ACTIVE'
   AND EXISTS (SELECT FROM babies b WHERE b.household_id = m.household_id AND b.stopped_at IS NULL)
-ORDER BY (SELECT count(*) FROM interactions n WHERE n.member_id = m.id) DESC, m.id
+-- of the advisor's own store first, so that the same digits find her on the store page
+ORDER BY
+    (m.store_id = (SELECT f.store_id FROM staff f WHERE f.source = 'synthetic' AND f.external_id = 'advisor-1'))
+        DESC NULLS LAST,
+    (SELECT count(*) FROM interactions n WHERE n.member_id = m.id) DESC, m.id
 LIMIT 1
 """
 
