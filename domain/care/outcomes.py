@@ -254,9 +254,8 @@ async def _promise(
         "INSERT INTO callback_tasks (id, member_id, baby_id, kind, purpose, intent_key, reason_code, reason, "
         "talking_points, priority, owner_id, store_id, not_before, expires_at, max_attempts, decision_id, created_at) "
         "SELECT $2, member_id, baby_id, $3, purpose, $4, 'PROMISED_CALL', "
-        "jsonb_build_object('about', reason_code, 'promised_at', $5::timestamptz, "
-        "'en', 'You promised to call her now. ' || coalesce(reason->>'en', ''), "
-        "'zh-Hans', '约好现在给她回电。' || coalesce(reason->>'zh-Hans', '')), talking_points, $6, "
+        "reason || jsonb_build_object('about', coalesce(reason->>'about', reason_code), "
+        "'promised_at', $5::timestamptz), talking_points, $6, "
         "coalesce($7, owner_id), store_id, $5, $8, max_attempts, decision_id, $9 FROM callback_tasks WHERE id = $1",
         [
             task["id"], promise_id, CallbackKind.PROMISE, f"promise:{outcome_id}", outcome_plan.promise_at,

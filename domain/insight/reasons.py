@@ -89,6 +89,8 @@ EITHER: dict[str, tuple[Sentences, Sentences]] = {
     ),
 }
 CODES = frozenset(ANY) | frozenset(EITHER)
+AGEING = frozenset({"LAST_PURCHASE", "OVERDUE", "TENURE"})
+"""Their `days` count up from a day that stands still."""
 PLURALS = {"category": "categories", "new category": "new categories"}
 
 
@@ -111,6 +113,20 @@ def say(reason: Mapping[str, Any], language: str) -> str:
 def say_all(reasons: Iterable[Mapping[str, Any]], language: str) -> list[str]:
     """The sentences of a score, strongest reason first."""
     return [sentence for reason in reasons if (sentence := say(reason, language))]
+
+
+def grown(reason: Mapping[str, Any], days: int) -> Mapping[str, Any] | None:
+    """The reason as it reads so many days later when nothing was bought since; None when only counting again tells.
+
+    A fact that speaks for leaving stays one as it ages; one that speaks against it may not.
+    """
+    if days <= 0:
+        return reason
+    is_ageing = reason.get("code") in AGEING and reason.get("effect") == FOR
+    if not is_ageing:
+        return None
+    values = reason.get("values", {})
+    return {**reason, "values": {**values, "days": float(values.get("days", 0)) + days}}
 
 
 class _Count(float):

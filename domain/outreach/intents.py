@@ -16,7 +16,7 @@ class CallBrief:
 
     kind: CallbackKind
     reason_code: str
-    reason: dict[str, Any]  # {"en": ..., "zh-Hans": ...} and the values behind the words
+    reason: dict[str, Any]  # the facts, which call_reasons says in words; or {"en": ..., "zh-Hans": ...}
     talking_points: list[dict[str, Any]]  # {"kind": SAY | ASK | DO_NOT_SAY, "code": ..., "en": ..., "zh-Hans": ...}
     priority: float  # higher first: the call's expected value
 

@@ -114,7 +114,7 @@ def _call(today: Today, row: dict[str, Any]) -> Intent:
         is_about_babies=kind is CallbackKind.CAN_FINISH,
         value=row["value"],
         care_run_id=today.run_id,
-        call=call_brief(kind, facts, row["value"], row["jurisdiction"], ages),
+        call=call_brief(kind, {**facts, "known_at": today.at.isoformat()}, row["value"], row["jurisdiction"], ages),
     )
 
 

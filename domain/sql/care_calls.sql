@@ -58,7 +58,7 @@ win_back AS (
         s.probability * greatest(spent.total - coalesce(milk.total, 0), 0) / 3 * $7::float8 AS value,
         jsonb_build_object(
             'key', $2::date, 'probability', round(s.probability::numeric, 2), 'score_reasons', s.reasons,
-            'days_since', $2::date - spent.last_at::date, 'orders_90_days', spent.orders,
+            'scored_on', s.as_of, 'last_on', spent.last_at::date, 'orders_90_days', spent.orders,
             -- who mostly buys formula is won back for formula: the law says whether that may be
             'formula_class', CASE WHEN milk.total * 2 >= spent.total
                 THEN (ARRAY['UNKNOWN', 'INFANT_FORMULA', 'SPECIAL_MEDICAL', 'FOLLOW_ON', 'GROWING_UP'])[milk.strictness]
@@ -72,7 +72,7 @@ win_back AS (
 first_return AS (
     SELECT f.id, NULL::uuid, 'NEW_CUSTOMER_RETURN', 'CARE', $8::float8,
         jsonb_build_object(
-            'key', 'first', 'days_since', $2::date - bought.first_at::date, 'quantity', bought.quantity,
+            'key', 'first', 'first_on', bought.first_at::date, 'quantity', bought.quantity,
             -- a shelf that the law knows is not named
             'category', CASE WHEN shelf.category IS NULL THEN bought.category END
         )
@@ -112,7 +112,7 @@ can_finish AS (
     SELECT DISTINCT ON (f.id) f.id, NULL::uuid, 'CAN_FINISH', 'PROMOTION', $9::float8,
         jsonb_build_object(
             'key', r.category || ':' || r.last_day, 'category', r.category, 'usual_gap', round(r.gap::numeric),
-            'days_since', $2::date - r.last_day,
+            'last_on', r.last_day,
             'formula_class', (ARRAY['FOLLOW_ON', 'GROWING_UP', 'BOTTLE_TEAT', 'COMPLEMENTARY', 'NONE'])[r.strictness]
         )
     FROM free f

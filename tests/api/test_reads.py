@@ -1,16 +1,19 @@
 """What a profile answers, in how many statements."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from api.schema import build_schema
 from api.schema.scalars import wire_datetime
+from domain.care.leases import Lease
+from domain.care.queues import take_next
+from domain.platform.clock import set_business_clock
 from domain.platform.roles import Role
 from domain.platform.sources import Source
 from tests.api.conftest import Ask
 from tests.api.orders import make_order, make_visit
-from tests.factories import make_actor, make_baby, make_member, make_store, make_task
+from tests.factories import NOON, make_actor, make_baby, make_member, make_store, make_task
 
 PROFILE = """
 query Profile($id: ID!, $first: Int!, $withTags: Boolean = true) {
@@ -183,6 +186,26 @@ async def test_values_come_in_their_wire_form_and_language(ask: Ask) -> None:
         assert found["openTasks"] == [{"why": why, "priority": 1.0}]
         assert found["lastOrderedAt"] == "2017-12-01T09:00:00.12+00:00"
         assert answer.data["viewer"]["businessNow"].startswith("2017-12-15T12:00:")
+
+
+async def test_a_held_call_counts_its_days_when_it_is_read(ask: Ask) -> None:
+    member, consultant = await make_member(), await make_actor(Role.CONSULTANT)
+    facts = {"known_at": NOON.isoformat(), "last_on": "2017-11-29", "category": "BABY FOODS", "usual_gap": 17}
+    await make_task(member, kind="CAN_FINISH", reason_code="RUNNING_LOW", reason=facts)
+    assert isinstance(await take_next(consultant), Lease)
+    query = "query($id: ID!) { member(id: $id) { openTasks { why state } } }"
+
+    async def read() -> str:
+        [task] = (await ask(consultant, query, id=f"Member:{member.id}")).data["member"]["openTasks"]
+        assert task["state"] == "LEASED"
+        return str(task["why"])
+
+    assert (await read()).endswith("last time 16 days ago.")
+    await set_business_clock(NOON + timedelta(days=7))
+    await make_order(member, -9)  # a purchase that is still to come
+    assert (await read()).endswith("last time 23 days ago.")
+    await make_order(member, -3)
+    assert (await read()).endswith("last time 23 days ago. Has shopped again since: 2017-12-18.")
 
 
 def test_python_moments_look_like_postgresqls() -> None:

@@ -1,7 +1,7 @@
 """Call-back tasks: whom to call, why, what may be said, and what came of it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
@@ -14,6 +14,7 @@ from api.schema.nodes import Node
 from api.schema.people.babies import Baby
 from api.schema.scopes import TASKS, only_from
 from domain.care.callbacks import CallbackKind, CallbackState, Disposition
+from domain.outreach.call_reasons import say_why
 from domain.platform.clock import real_now
 from domain.platform.roles import Permission
 from domain.platform.sources import Purpose
@@ -41,8 +42,26 @@ def _point(point: dict[str, Any], language: str) -> TalkingPoint:
 TALKING = Family("talking", needs={"points": "{t}.talking_points"}, compute=_compute)
 
 
-def _why(ask: Ask, alias: str) -> str:
-    return f"coalesce({alias}.reason->>{ask(ask.context.language, 'text')}, {alias}.reason->>'en', {alias}.reason_code)"
+async def _say(context: ApiContext, wanted: Sequence[Wanted]) -> list[str]:
+    return [_why(item.needs, context.language) for item in wanted]
+
+
+def _why(needs: dict[str, Any], language: str) -> str:
+    bought_at = datetime.fromisoformat(needs["bought_at"]) if needs["bought_at"] else None
+    return say_why(needs["code"], needs["reason"], language, date.fromisoformat(needs["on"]), bought_at)
+
+
+WHY = Family(
+    "why",
+    needs={
+        "code": "{t}.reason_code",
+        "reason": "{t}.reason",
+        "on": lambda ask, _alias: ask.today(),
+        "bought_at": "(SELECT max(o.ordered_at) FROM orders o WHERE o.member_id = {t}.member_id "
+        "AND o.ordered_at <= (SELECT business_now()))",
+    },
+    compute=_say,
+)
 
 
 def _is_live(ask: Ask, alias: str) -> str:
@@ -91,7 +110,9 @@ class CallbackTask(Node):
     purpose: Purpose = column("purpose", "What for.")
     state: CallbackState = column("state", "Where it stands.")
     reason_code: str = column("reason_code", "Why now, as a code.")
-    why: str = expression(_why, "Why now, in the caller's language.")
+    why: str = computed(
+        WHY, "why", "Why now, in the caller's language; how long ago things were is counted when it is read."
+    )
     talking_points: list[TalkingPoint] = computed(TALKING, "talking_points", "What may and may not be said.")
     priority: float = column("priority", "Expected value of the call; higher first.")
     not_before: datetime = column("not_before", "Not due before (business clock).")

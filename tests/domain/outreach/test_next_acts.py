@@ -5,6 +5,7 @@ import re
 import tomllib
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from domain.gateway.messages import Message, MessageState
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.outreach.act_rules import ACT_RULES
 from domain.outreach.call_briefs import talking_points
+from domain.outreach.call_reasons import say_why
 from domain.outreach.care_runs import build_lists, run
 from domain.outreach.decisions import Decision
 from domain.outreach.shelves import FILE, is_fit_to_suggest
@@ -38,6 +40,11 @@ from tests.factories import (
 )
 
 TODAY = NOON.date()
+
+
+def why(brief: dict[str, Any], language: str = "en") -> str:
+    """What a consultant reads on the day of the list."""
+    return say_why(brief["reason_code"], brief["reason"], language, TODAY)
 
 
 async def planned_for(member: Member) -> list[Message]:
@@ -134,8 +141,9 @@ async def test_calls_go_to_who_is_worth_it_and_lists_stay_workable(clock: str) -
     assert refused.state_reason == "DO_NOT_CALL"
     brief = (await planned_for(at_risk[9]))[0].params["call"]
     assert (brief["kind"], brief["reason_code"]) == ("WIN_BACK", "CHURN_RISK")
-    assert brief["reason"]["en"].startswith("May stop coming: 60% risk")
-    assert "60%" in brief["reason"]["zh-Hans"]
+    assert why(brief).startswith("May stop coming: 60% risk of no purchase in the next 30 days.")
+    assert why(brief).endswith("Last purchase 20 days ago, 1 in the 90 days before 2017-12-15.")
+    assert "60%" in why(brief, "zh-Hans")
     kinds = {point["kind"] for point in brief["talking_points"]}
     assert kinds == {"SAY", "ASK", "DO_NOT_SAY"}
     assert brief["priority"] == pytest.approx(0.6 * 190 / 3 * ACT_RULES.retained_share_of_spend)
@@ -158,7 +166,7 @@ async def test_calls_for_new_customers_running_low_and_new_stages(clock: str) ->
     briefs = {}
     for member in (newcomer, runner, feeding):
         [message] = [m for m in await planned_for(member) if m.channel is Channel.CALL]
-        briefs[member.id] = (message.params["call"]["kind"], message.params["call"]["reason"]["en"], message.purpose)
+        briefs[member.id] = (message.params["call"]["kind"], why(message.params["call"]), message.purpose)
     assert briefs[newcomer.id][0::2] == ("NEW_CUSTOMER_RETURN", Purpose.CARE)
     assert briefs[newcomer.id][1] == "New customer: the first purchase was 7 days ago, mostly diapers; not back yet."
     assert briefs[runner.id] == (
@@ -191,7 +199,7 @@ async def test_nobody_is_called_to_buy_formula_again_and_no_brief_names_it(clock
     assert await planned_for(for_milk) == await planned_for(tins) == []
     [call] = await planned_for(for_bottles)
     reason = call.params["call"]["reason"]
-    assert reason["en"] == "New customer: the first purchase was 7 days ago; not back yet."
+    assert why(call.params["call"]) == "New customer: the first purchase was 7 days ago; not back yet."
     assert "bottle" not in json.dumps([reason, call.params["category"]]).lower()
     [refused] = await planned_for(lapsed)
     assert (refused.state, refused.state_reason) == (MessageState.SUPPRESSED, "FORMULA_LAW")
@@ -216,7 +224,7 @@ async def test_a_new_feeding_stage_is_a_care_talk_that_recommends_nothing(
     assert not {"stage", "formula_class", "category"} & brief["reason"].keys()
     points = brief["talking_points"]
     assert "CARE_TALK_ONLY" in {point["code"] for point in points if point["kind"] == "DO_NOT_SAY"}
-    said = [brief["reason"]["en"], brief["reason"]["zh-Hans"]]
+    said = [why(brief), why(brief, "zh-Hans")]
     said += [point[language] for point in points if point["kind"] != "DO_NOT_SAY" for language in ("en", "zh-Hans")]
     said += [text.body for text in catalogue().texts if text.key == "call.STAGE_SWITCH"]
     selling = (
