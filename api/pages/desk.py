@@ -1,6 +1,6 @@
 """The consultant's desk: take the next call, see why, log what came of it, next."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,10 @@ from starlette.routing import Route
 from api.pages.web import Viewer, ask, back_to, is_recent, language_of, page, problem_text, viewer_of, wish
 from domain.care.callbacks import Disposition
 from domain.platform.clock import real_now
+
+LOOKED_BACK = timedelta(days=7)  # business time: so far back the list tells where its calls went
+ENDED = ("expired", "finished", "calledOff")
+"""The aliases of `documents/desk.graphql`."""
 
 
 async def show(request: Request) -> Response:
@@ -23,7 +27,7 @@ async def show(request: Request) -> Response:
 async def _desk(
     request: Request, viewer: Viewer, problem: str | None, answer: dict[str, Any] | None = None, **form: Any
 ) -> Response:
-    data = (await ask(request, viewer, "desk"))["data"]
+    data = (await ask(request, viewer, "desk", since=(viewer.business_now - LOOKED_BACK).isoformat()))["data"]
     held = [edge["node"] for edge in data["held"]["edges"] if edge["node"]["isMine"] and edge["node"]["member"]]
     wanted = form.pop("task", None) or request.query_params.get("task")
     task = next((task for task in held if task["id"] == wanted), held[0] if held else None)
@@ -33,6 +37,8 @@ async def _desk(
         viewer,
         zone=task["member"]["timeZone"] if task else None,
         waiting=data["waiting"],
+        ended=[(what, data[what]["totalCount"]) for what in ENDED if data[what]["totalCount"]],
+        looked_back=LOOKED_BACK.days,
         held=held,
         task=task,
         phone=await _phone(request, viewer, task) if task else None,

@@ -2,6 +2,7 @@
 
 LANGUAGES = ("en", "zh-Hans")
 
+# A text of two halves, "{n} item|{n} items", is for one and for many; 简体中文 needs no second half.
 TEXTS: dict[str, tuple[str, str]] = {
     # the frame
     "skip_to_content": ("Skip to the content", "跳到正文"),
@@ -47,10 +48,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no_history": ("Nothing yet.", "暂无记录。"),
     "scores": ("What the models say", "模型提示"),
     "no_scores": ("No scores yet.", "暂无评分。"),
-    "items": ("{n} items", "{n} 件商品"),
+    "items": ("{n} item|{n} items", "{n} 件商品"),
     # the desk
     "due_calls": ("Calls to make", "待回访"),
     "open_calls": ("{n} open", "共 {n} 个"),
+    "last_days": ("In the last day: |In the last {n} days: ", "近 {n} 天："),
+    "ended_expired": ("{n} call expired unanswered|{n} calls expired unanswered", "{n} 个任务过期未接通"),
+    "ended_finished": ("{n} finished", "{n} 个已完成"),
+    "ended_calledOff": ("{n} called off", "{n} 个已取消"),
+    "comma": (", ", "，"),
+    "stop": (".", "。"),
     "take_next": ("Take the next call", "领取下一个"),
     "open": ("Open", "打开"),
     "yours": ("yours", "您已领取"),
@@ -70,7 +77,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "log_and_next": ("Log it, take the next", "记录并领取下一个"),
     "renew": ("I need more time", "延长时间"),
     "release": ("Give it back", "退回任务"),
-    "yours_for": ("Yours for {n} more minutes", "为您保留 {n} 分钟"),
+    "yours_for": ("Yours for {n} more minute|Yours for {n} more minutes", "为您保留 {n} 分钟"),
     "logged": ("Logged", "已记录"),
     "undo": ("Undo (10 seconds)", "撤销（10 秒内）"),
     "undone": ("Taken back: the call is yours again.", "已撤销，任务重新由您处理。"),
@@ -252,9 +259,13 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
 
 
 def text(language: str, key: str, **values: object) -> str:
-    """The words for `key`; `family_MEMBER` looks into WORDS, anything else into TEXTS. An unknown key is a KeyError."""
+    """The words for `key`, counted by `n`; `family_MEMBER` looks into WORDS, anything else into TEXTS.
+
+    An unknown key is a KeyError.
+    """
     column = LANGUAGES.index(language)
     if key in TEXTS:
-        return TEXTS[key][column].format(**values)
+        one, _, many = TEXTS[key][column].partition("|")
+        return (one if values.get("n") == 1 or not many else many).format(**values)
     family, _, name = key.partition("_")
     return WORDS[family][name][column]

@@ -1,16 +1,17 @@
 """Each person's main job on the plain pages, in a real browser, with axe looking on."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
-from api.pages.texts import LANGUAGES, TEXTS, WORDS
+from api.pages.texts import LANGUAGES, TEXTS, WORDS, text
 from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.interactions import Interaction
+from domain.care.leases import expire_due
 from domain.commerce.staff import RowScope
 from domain.gateway.direct_messages import MessagePlanned, send_to_member
 from domain.outreach import templates
@@ -111,6 +112,24 @@ async def test_a_consultant_takes_a_call_sees_why_logs_it_and_takes_it_back(
     assert await CallbackOutcome.filter(task_id=first.id, undone_at=None).count() == 1
     await other.refresh_from_db()
     assert other.state == CallbackState.LEASED
+
+
+async def test_a_list_that_shrank_says_where_its_calls_went(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    member = await _family()
+    tasks = [await make_task(member, expires_at=NOON + timedelta(days=2)) for _ in range(4)]
+    await CallbackTask.filter(id=tasks[0].id).update(state=CallbackState.DONE, closed_at=NOON)
+    page = await _sign_in(browser, site, Role.CONSULTANT)
+    assert "In the last 7 days: 1 finished." in await page.inner_text("main")
+    await set_business_clock(NOON + timedelta(days=3))
+    assert await expire_due() == 3
+    await page.reload()
+    assert "In the last 7 days: 3 calls expired unanswered, 1 finished." in await page.inner_text("main")
+    await page.goto(f"{site}/desk?lang=zh-Hans")
+    assert "近 7 天：3 个任务过期未接通，1 个已完成。" in await page.inner_text("main")
+    await set_business_clock(NOON + timedelta(days=11))
+    await page.reload()
+    assert "近 7 天" not in await page.inner_text("main")
 
 
 async def test_what_was_typed_is_kept_when_the_lease_is_lost(db: str, site: str, browser: Browser) -> None:
@@ -226,6 +245,11 @@ async def test_nothing_personal_reaches_the_logs_or_the_metrics(
     assert "/store/{member}" in said  # the log was written: the pattern stands in it, the member does not
     for secret in ("anaria", "irdsong", "5550177", "1202555", "anarino", "canary sings", PASSWORD):
         assert secret not in said
+
+
+def test_counted_words_know_one_from_many() -> None:
+    assert [text("en", "items", n=n) for n in (0, 1, 2)] == ["0 items", "1 item", "2 items"]
+    assert [text("zh-Hans", "items", n=n) for n in (1, 2)] == ["1 件商品", "2 件商品"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

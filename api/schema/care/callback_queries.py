@@ -1,5 +1,6 @@
 """Root fields about call-backs."""
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -20,6 +21,10 @@ def _find(
     kinds: Annotated[list[CallbackKind] | None, strawberry.argument(description="Only these kinds.")] = None,
     is_due: Annotated[bool | None, strawberry.argument(description="true: only those due now.")] = None,
     is_mine: Annotated[bool | None, strawberry.argument(description="true: only those that the caller holds.")] = None,
+    closed_since: Annotated[
+        datetime | None,
+        strawberry.argument(description="Only those that ended at that moment or later (business clock)."),
+    ] = None,
     member_id: Annotated[strawberry.ID | None, strawberry.argument(description="Only this member's.")] = None,
 ) -> list[str]:
     wanted = states if states is not None else [CallbackState.OPEN, CallbackState.LEASED]
@@ -31,6 +36,8 @@ def _find(
         found.append(f"{alias}.not_before <= (SELECT business_now()) AND {alias}.expires_at > (SELECT business_now())")
     if is_mine:
         found.append(f"{alias}.lease_account_id = {ask(ask.actor.account_id, 'uuid')}")
+    if closed_since is not None:
+        found.append(f"{alias}.closed_at >= {ask(closed_since, 'timestamptz')}")
     if member_id is not None:
         found.append(f"{alias}.member_id = {ask(decode_id('Member', member_id), 'uuid')}")
     return found
