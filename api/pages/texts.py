@@ -49,6 +49,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "scores": ("What the models say", "模型提示"),
     "no_scores": ("No scores yet.", "暂无评分。"),
     "items": ("{n} item|{n} items", "{n} 件商品"),
+    "no_goods": (
+        "no goods on this receipt, only fuel, coupons or corrections of the till",
+        "此小票无商品，仅含燃油、优惠券或收银调整",
+    ),
     # the desk
     "due_calls": ("Calls to make", "待回访"),
     "open_calls": ("{n} open", "共 {n} 个"),
@@ -61,6 +65,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "take_next": ("Take the next call", "领取下一个"),
     "open": ("Open", "打开"),
     "yours": ("yours", "您已领取"),
+    "name_hidden": (
+        "Not one of your members: the name shows once the call is yours.",
+        "不在您的服务范围内，领取后显示姓名。",
+    ),
     "nothing_due": ("No call is due.", "当前没有待回访任务。"),
     "desk_empty_title": ("Ready when you are", "随时可以开始"),
     "desk_empty_text": (

@@ -27,6 +27,8 @@ from tests.factories import (
     make_baby,
     make_identity,
     make_member,
+    make_order,
+    make_product,
     make_reachable,
     make_staff,
     make_store,
@@ -36,9 +38,11 @@ from tests.factories import (
 PASSWORD = "correct horse battery"
 
 
-async def _sign_in(browser: Browser, site: str, role: Role, *, phone: bool = False, zh: bool = False) -> Page:
-    """A page of a signed-in person of that role who sees everybody."""
-    staff = await make_staff(scope=RowScope.ALL, store_id=(await make_store()).id)
+async def _sign_in(
+    browser: Browser, site: str, role: Role, *, phone: bool = False, zh: bool = False, scope: RowScope = RowScope.ALL
+) -> Page:
+    """A page of a signed-in person of that role; she sees everybody unless the scope says less."""
+    staff = await make_staff(scope=scope, store_id=(await make_store()).id)
     login, language = f"{role.value.lower()}-{staff.external_id}", "zh-Hans" if zh else "en"
     account = await create_account(login, PASSWORD, role, staff_id=staff.id, language=language)
     assert isinstance(account, Account)
@@ -130,6 +134,48 @@ async def test_a_list_that_shrank_says_where_its_calls_went(db: str, site: str, 
     await set_business_clock(NOON + timedelta(days=11))
     await page.reload()
     assert "近 7 天" not in await page.inner_text("main")
+
+
+async def test_receipts_say_their_goods_and_a_till_correction_is_no_purchase(
+    db: str, site: str, browser: Browser
+) -> None:
+    await set_business_clock(NOON)
+    member = await _family()
+    diapers = await make_product("DIAPERS & DISPOSABLES")
+    coupon = await make_product("COUPON/MISC ITEMS", is_merchandise=False)
+    await make_order(member, NOON - timedelta(days=1), "12.00", diapers)
+    await make_order(member, NOON - timedelta(days=2), "0.00", coupon)
+    await make_order(member, NOON - timedelta(days=3), "31.50", coupon)
+    page = await _sign_in(browser, site, Role.ADVISOR, phone=True)
+    for language, words in (("en", ("12.00 USD · 1 item\n", "no goods on this")), ("zh-Hans", ("1 件商品", "无商品"))):
+        await page.goto(f"{site}/store/Member:{member.id}?lang={language}")
+        body = await page.inner_text("main")
+        assert words[0] in body
+        assert body.count(words[1]) == 2
+        assert "31.50 USD · " in body
+        assert "0.00 USD" not in body
+        assert "Coupon" not in body
+    await _is_accessible(page)
+
+
+async def test_a_call_of_somebody_elses_member_says_when_her_name_shows(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    stranger = await make_reachable(await make_member(full_name="Mia Reed"))
+    await make_task(stranger, owner_id=None, store_id=None, reason={"en": "It is a long story. " * 40})
+    page = await _sign_in(browser, site, Role.CONSULTANT, scope=RowScope.OWN)
+    row = page.locator("ol.plain li")
+    assert "Win back" in await row.inner_text()
+    assert "the name shows once the call is yours" in await row.inner_text()
+    assert "Mia" not in await page.content()
+    box = await row.bounding_box()
+    assert box is not None
+    assert box["height"] < 200  # the reason is cut to two lines, and whole for who listens
+    await page.click("button[aria-label^='Open: It is a long story']")
+    assert "Mia Reed" in await page.inner_text("#who")
+    assert (await page.inner_text(".why .big")).count("It is a long story.") == 40
+    heights = await page.eval_on_selector_all(".choices label", "all => all.map(one => one.offsetHeight)")
+    assert set(heights) == {48}  # no outcome breaks its line
+    await _is_accessible(page)
 
 
 async def test_what_was_typed_is_kept_when_the_lease_is_lost(db: str, site: str, browser: Browser) -> None:
