@@ -63,6 +63,11 @@ class Order(Node):
     line_count: int = expression(
         "(SELECT count(*) FROM order_lines l WHERE l.order_id = {t}.id)", "How many lines it has."
     )
+    goods_count: int = expression(
+        "(SELECT count(*) FROM order_lines l JOIN products p ON p.id = l.product_id "
+        "WHERE l.order_id = {t}.id AND p.is_merchandise)",
+        "How many of its lines are goods; the rest is fuel, coupons, gift cards or corrections of the till.",
+    )
     lines: list[OrderLine] = relation(
         "Its lines, in the receipt's order.", on={"order_id": "id"}, order="{t}.line_no", first=50
     )
