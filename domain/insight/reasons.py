@@ -7,6 +7,7 @@ sentence says the fact and nothing that was not seen. What baskets hint about ba
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from domain.outreach.shelves import shelf_label
 from domain.stages.wording import is_chinese
 
 FOR, AGAINST = "RAISES", "LOWERS"
@@ -103,7 +104,7 @@ def say(reason: Mapping[str, Any], language: str) -> str:
         pair = ANY[code]
     else:
         return ""
-    values = {name: _worded(value, chinese) for name, value in reason.get("values", {}).items()}
+    values = {name: _worded(value, language) for name, value in reason.get("values", {}).items()}
     try:
         return pair[chinese].format(**values)
     except KeyError:
@@ -139,15 +140,10 @@ class _Count(float):
         return f"{number} {unit if float(self) == 1 else PLURALS.get(unit, unit + 's')}"
 
 
-def _worded(value: Any, chinese: bool) -> Any:
+def _worded(value: Any, language: str) -> Any:
     if isinstance(value, int | float):
         return _Count(value)
     if isinstance(value, list):
-        names = [category_name(str(name)) for name in value]
-        return ("、" if chinese else " and ").join(names)
-    return category_name(str(value))
-
-
-def category_name(category: str) -> str:
-    """A shelf's name as people say it: sources write them in capitals."""
-    return category.capitalize() if category.isupper() and len(category) > 3 else category
+        names = [shelf_label(str(name), language) for name in value]
+        return ("、" if is_chinese(language) else " and ").join(names)
+    return shelf_label(str(value), language)

@@ -1,5 +1,6 @@
 """Shelves: the categories that may be suggested, and how they are called when a member reads of them."""
 
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,14 +52,20 @@ def is_fit_to_suggest(category: str) -> bool:
 
 
 def shelf_label(category: str, language: str) -> str:
-    """The category as a member would say it; as the source writes it, in small letters, where nobody has named it.
+    """The category as a member would say it, for the middle of a sentence.
 
-    Only consultants get to read an unnamed one: what is not named is not suggested in writing.
+    One that nobody has named reads as a title where its source writes capitals, else as the source has it. Only
+    consultants get to read it: what is not named is not suggested in writing.
     """
     _, labels = _data()
     if category in labels:
         return labels[category][is_chinese(language)]
-    return category.lower().replace("/", ", ")
+    return titled(category) if category.isupper() else category
+
+
+def titled(text: str) -> str:
+    """Title case for a till's capitals: MEAT/MEAT DINNERS is Meat/Meat Dinners."""
+    return re.sub(r"[^\W\d_]+('[^\W\d_]+)?", lambda word: word[0].capitalize(), text)
 
 
 async def find_shelf(category: str) -> NamedShelf | None:

@@ -33,7 +33,14 @@ Fact = Callable[[Her, bool, Her], Values | None]
 is not so."""
 
 
+def _has_rhythm(her: Her) -> bool:
+    """Whether she came on two days or more: who came once has no usual gap, whatever number stands in for it."""
+    return her["tenure_days"] > her["recency_days"]
+
+
 def _overdue(her: Her, is_for: bool, _usual: Her) -> Values | None:
+    if not _has_rhythm(her):
+        return None
     is_late = her["recency_days"] > her["gap_ew"]
     return {"days": her["recency_days"], "usual": max(round(her["gap_ew"]), 1)} if is_late == is_for else None
 
@@ -45,7 +52,7 @@ def _frequency(her: Her, is_for: bool, usual: Her) -> Values | None:
 def _rhythm(her: Her, is_for: bool, _usual: Her) -> Values | None:
     longest = her["gap_max_180"]
     is_so = longest >= 28 and longest > her["recency_days"] if is_for else longest < 28
-    return {"longest": longest} if is_so else None
+    return {"longest": longest} if is_so and _has_rhythm(her) else None
 
 
 def _trend(her: Her, is_for: bool, _usual: Her) -> Values | None:
@@ -63,6 +70,9 @@ def _monetary(her: Her, is_for: bool, _usual: Her) -> Values | None:
 
 
 def _breadth(her: Her, is_for: bool, usual: Her) -> Values | None:
+    """Nothing where she came for no goods at all: fuel and coupons are visits, and on no shelf."""
+    if her["categories_90"] < 1:
+        return None
     is_narrow = her["categories_90"] < usual["categories_90"]
     return {"categories": her["categories_90"]} if is_narrow == is_for else None
 

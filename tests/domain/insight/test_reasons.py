@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from domain.insight.reasons import AGAINST, ANY, CODES, EITHER, FOR, category_name, say, say_all
+from domain.insight.reasons import AGAINST, ANY, CODES, EITHER, FOR, say, say_all
 
 VALUES = {
     "days": 41, "usual": 9, "visits": 1, "longest": 33, "now": 2, "before": 4.5, "percent": 40, "categories": 12,
@@ -30,13 +30,23 @@ def test_numbers_and_units_read_as_people_say_them() -> None:
     assert say(overdue, "en") == "Last bought 41 days ago; usually buys about every 9 days."
     assert say(overdue, "zh-Hans") == "最近一次购买在41天前，平时大约每9天购买一次。"
     assert "1 day of" in say({"code": "FREQUENCY", "effect": FOR, "values": {"visits": 1.0}}, "en")
-    also = {
-        "code": "ALSO_BOUGHT",
-        "effect": FOR,
-        "values": {"because": ["SOFT DRINKS", "BEEF"], "category": "COLD CEREAL"},
-    }
-    assert say(also, "en") == "Families who buy Soft drinks and Beef often buy Cold cereal too."
-    assert category_name("奶粉") == "奶粉"
+
+
+def test_shelves_are_called_as_people_say_them_never_in_the_tills_capitals() -> None:
+    values = {"because": ["SOFT DRINKS", "FRZN MEAT/MEAT DINNERS"], "category": "COLD CEREAL"}
+    also = {"code": "ALSO_BOUGHT", "effect": FOR, "values": values}
+    english = "Families who buy soft drinks and frozen dinners often buy breakfast cereal too."
+    assert say(also, "en") == english
+    assert say(also, "zh-Hans") == "购买软饮料、冷冻主餐的家庭也常买早餐麦片。"
+    for unnamed, told in (
+        ("HOME FREEZING & CANNING SUPPLY", "Home Freezing & Canning Supply"),
+        ("PNT BTR/MOTHER'S JAMS", "Pnt Btr/Mother's Jams"),
+        ("奶粉", "奶粉"),
+        ("Kids' iPads", "Kids' iPads"),
+    ):
+        reason = {"code": "RISING", "effect": FOR, "values": {"category": unnamed}}
+        assert f" {told} " in say(reason, "en")
+        assert told in say(reason, "zh-Hans")
 
 
 def test_what_another_version_stored_is_left_out_not_misquoted() -> None:
