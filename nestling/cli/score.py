@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nestling.settings import Settings, settings
+from nestling.words import counted, sentence
 
 if TYPE_CHECKING:
     from workers.scoring.job import ModelReport, ScoringReport
@@ -41,7 +42,7 @@ def score(
     show(report, console)
     if export is not None:
         total = sum(model.exported for model in report.models)
-        console.print(f"{total:,} predictions in {export}", markup=False)
+        console.print(f"{counted(total, 'prediction')} in {export}", markup=False)
 
 
 async def _run(opened: Settings, as_of: date | None, export: Path | None, console: Console) -> "ScoringReport":
@@ -55,7 +56,7 @@ async def _run(opened: Settings, as_of: date | None, export: Path | None, consol
     if as_of is not None and as_of > today:
         raise NotReady(f"--as-of {as_of} is after today ({today} on the business clock): what came after is not known.")
     day = as_of or today
-    with console.status("scoring ..."):
+    with console.status("Scoring ..."):
 
         def say(text: str) -> None:
             console.print(f"  {text}", markup=False)
@@ -66,7 +67,7 @@ async def _run(opened: Settings, as_of: date | None, export: Path | None, consol
 def show(report: "ScoringReport", console: Console) -> None:
     """Each model with its baselines, and what happened to its scores."""
     console.print(
-        f"As of {report.as_of}: {report.members:,} members, {report.orders:,} orders. Seconds: "
+        f"As of {report.as_of}: {counted(report.members, 'member')}, {counted(report.orders, 'order')}. Seconds: "
         + ", ".join(f"{name} {seconds:.1f}" for name, seconds in report.seconds.items()),
         markup=False,
     )
@@ -76,8 +77,8 @@ def show(report: "ScoringReport", console: Console) -> None:
         console.print(" ".join(prose), markup=False, style="dim")
         parts = [f"{model.name} {model.version}", model.metrics["why"]]
         parts += ["reused"] if model.is_reused else []
-        parts += [f"{model.written:,} live scores" if model.written else "live scores untouched"]
-        console.print(". ".join(parts) + ".", markup=False)
+        parts += [counted(model.written, "live score") if model.written else "live scores stay as they were"]
+        console.print(". ".join([parts[0], *(sentence(part) for part in parts[1:])]) + ".", markup=False)
 
 
 def judged(model: "ModelReport") -> Table | str:

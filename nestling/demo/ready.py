@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from nestling.demo.place import Place, write_whole
 from nestling.demo.progress import Progress
 from nestling.opening import NotReady
 from nestling.settings import Settings
+from nestling.words import this_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +72,5 @@ def tell(settings: Settings, place: Place, progress: Progress) -> None:
     query = '{"query":"{ member(phone: \\"' + phone + '\\") { id name babies { nickname } } }"}'
     say(f"     curl -s {url}/graphql -H 'Authorization: Bearer {tokens.get('frontend', '')}' \\")
     say(f"       -H 'Content-Type: application/json' -d '{query}'")
-    say(f"  Then let a week pass, in another terminal: {_command()} demo advance 7d")
+    say(f"  Then let a week pass, in another terminal: {this_command()} demo advance 7d")
     say("Ctrl-C ends it and keeps its data.")
-
-
-def _command() -> str:
-    """How this very nestling is called from the folder it was started in: it is on the PATH of few."""
-    here = Path(sys.prefix) / "bin" / "nestling"
-    if shutil.which("nestling") or not here.exists():
-        return "nestling"
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)

@@ -1,0 +1,30 @@
+"""What the command line says: numbers with their nouns, sentences that begin as such, commands as they can be run."""
+
+import shutil
+import sys
+from pathlib import Path
+
+PLURALS = {
+    "baby": "babies", "category": "categories", "call-back": "call-backs", "reply": "replies",
+}  # fmt: skip
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 baby`, `2 babies`, `1,200 rows`: the number with its noun, which may have words before it (`new baby`)."""
+    before, space, last = noun.rpartition(" ")
+    return f"{number:,} {before}{space}{last if number == 1 else PLURALS.get(last, f'{last}s')}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its start; the rest is left as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def this_command() -> str:
+    """How this very nestling is called from the folder it was started in: it is on the PATH of few."""
+    called = Path(sys.argv[0])
+    here = called if called.name == "nestling" else Path(sys.prefix) / "bin" / "nestling"
+    if shutil.which("nestling") or not here.exists():
+        return "nestling"
+    here = here.absolute()
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
