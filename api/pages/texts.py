@@ -60,6 +60,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ended_expired": ("{n} call expired unanswered|{n} calls expired unanswered", "{n} 个任务过期未接通"),
     "ended_finished": ("{n} finished", "{n} 个已完成"),
     "ended_calledOff": ("{n} called off", "{n} 个已取消"),
+    "colon": (": ", "："),
     "comma": (", ", "，"),
     "stop": (".", "。"),
     "take_next": ("Take the next call", "领取下一个"),
@@ -262,7 +263,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "OTHER": ("That did not work; nothing was saved. Try again.", "操作未成功，未作任何保存，请重试。"),
     },
     "verdict": {"SEND": ("send", "发送"), "HOLD": ("hold", "暂缓"), "SUPPRESS": ("do not send", "不发送")},
-    "model": {"churn": ("Will not buy in 30 days", "30 天内不再购买"), "cross_sell": ("Next category", "下一个品类")},
+    "model": {"churn": ("Will not buy in 30 days", "30 天内不再购买"), "cross_sell": ("May also need", "可能还需要")},
 }
 
 

@@ -1,6 +1,7 @@
 """Each person's main job on the plain pages, in a real browser, with axe looking on."""
 
 import asyncio
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from api.pages.texts import LANGUAGES, TEXTS, WORDS, text
 from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.interactions import Interaction
 from domain.care.leases import expire_due
+from domain.commerce.products import BabyClass, FormulaClass
 from domain.commerce.staff import RowScope
 from domain.gateway.direct_messages import MessagePlanned, send_to_member
 from domain.outreach import templates
@@ -27,9 +29,11 @@ from tests.factories import (
     make_baby,
     make_identity,
     make_member,
+    make_model,
     make_order,
     make_product,
     make_reachable,
+    make_score,
     make_staff,
     make_store,
     make_task,
@@ -176,6 +180,31 @@ async def test_a_call_of_somebody_elses_member_says_when_her_name_shows(db: str,
     heights = await page.eval_on_selector_all(".choices label", "all => all.map(one => one.offsetHeight)")
     assert set(heights) == {48}  # no outcome breaks its line
     await _is_accessible(page)
+
+
+async def test_a_call_brings_up_only_what_the_nursery_may_need(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    member = await _family()
+    await make_task(member)
+    await make_score(await make_model("churn"), member, 0.4)
+    model = await make_model("cross_sell")
+    shelves: dict[str, dict[str, str]] = {
+        "FRZN MEAT/MEAT DINNERS": {},
+        "BABY FOODS": {"baby_class": BabyClass.BABY_FOOD, "formula_class": FormulaClass.COMPLEMENTARY},
+        "DIAPERS & DISPOSABLES": {"baby_class": BabyClass.DIAPER},
+    }
+    for place, (category, what) in enumerate(shelves.items()):
+        await make_product(category, **what)
+        await make_score(model, member, 0.3 - place / 10, category)
+    page = await _sign_in(browser, site, Role.CONSULTANT)
+    await page.click("text=Take the next call")
+    body = await page.inner_text("main")
+    assert "May also need: diapers" in body
+    assert "Will not buy in 30 days" in body
+    assert body.count("May also need") == 1
+    assert not re.search("frozen|meat|baby food", body, re.IGNORECASE)
+    await page.goto(f"{site}/desk?lang=zh-Hans")
+    assert "可能还需要：纸尿裤" in await page.inner_text("main")
 
 
 async def test_what_was_typed_is_kept_when_the_lease_is_lost(db: str, site: str, browser: Browser) -> None:
