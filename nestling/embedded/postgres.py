@@ -4,6 +4,8 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -39,6 +41,9 @@ SERVER = {
     "log_checkpoints": "off",
     "fsync": "on",
 }
+IS_THERE_TLS = struct.pack("!ii", 8, 80877103)
+"""The one question of the protocol that is answered to anybody, by a process that the server makes for it."""
+ANSWER_SECONDS = 2.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - measured, not written: containers have 64 MB, too little for a sort
 TRANSIENT = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists', "Address already in use")
 
@@ -134,8 +139,27 @@ def _postmaster(home: Home) -> list[str]:
         return []
 
 
+def _is_ready(postmaster: list[str], pid: int) -> bool:
+    """Whether the lines of postmaster.pid say that this server takes connections."""
+    return len(postmaster) >= 8 and postmaster[0] == str(pid) and postmaster[7].strip() == "ready"
+
+
+def _answers(port: int) -> bool:
+    """Whether a server answers a connection: the kernel alone takes one for a server that is dying."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS) as asking:
+            asking.sendall(IS_THERE_TLS)
+            return asking.recv(1) in (b"N", b"S")
+    except OSError:
+        return False
+
+
 def _running(home: Home) -> int | None:
-    """The pid of the server on this home, once it is ready. Removes the mark that a killed server left behind."""
+    """The pid of the server on this home, once it is ready. Removes the mark that a killed server left behind.
+
+    Its own word is not enough: "ready" stands in the file of one that was told to stop, or killed, a moment ago. It
+    must answer, and say that it is ready afterwards; one that goes is waited for.
+    """
     until = time.monotonic() + PATIENCE_SECONDS
     while lines := _postmaster(home):
         pid = int(lines[0])
@@ -143,7 +167,7 @@ def _running(home: Home) -> int | None:
             # Not our server: the pid is free, or in use for something else after a restart of the machine.
             (home.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
             return None
-        if len(lines) >= 8 and lines[7].strip() == "ready":
+        if _is_ready(lines, pid) and _answers(int(lines[3])) and _is_ready(_postmaster(home), pid):
             return pid
         if time.monotonic() > until:
             raise EmbeddedFailed(f"The PostgreSQL in {home.folder} is not ready. Its log: {home.folder / 'log'}")
@@ -183,7 +207,7 @@ def _wait_until_ready(home: Home, server: "subprocess.Popen[bytes]", until: floa
     try:
         while server.poll() is None:
             lines = _postmaster(home)
-            if len(lines) >= 8 and lines[0] == str(server.pid) and lines[7].strip() == "ready":
+            if _is_ready(lines, server.pid) and _answers(int(lines[3])):
                 return True
             if time.monotonic() > until:
                 server.send_signal(signal.SIGQUIT)

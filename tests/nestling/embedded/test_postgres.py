@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,6 +92,19 @@ def test_after_kill_9_it_comes_back_with_its_data_at_the_same_address(data_dir: 
         assert again.is_alive()  # the first one's share
     server.stop()
     assert not again.is_alive()
+
+
+def test_one_that_was_told_to_stop_is_not_taken_for_running(data_dir: Path) -> None:
+    server = start_postgres(data_dir)
+    os.kill(server.pid, signal.SIGSTOP)  # too busy to hear it yet, as under load: its file says "ready"
+    os.kill(server.pid, signal.SIGINT)
+    hears = threading.Timer(0.5, os.kill, (server.pid, signal.SIGCONT))
+    hears.start()
+    with start_postgres(data_dir) as again:
+        assert psql(again.url, "SELECT 1") == "1"
+        assert again.pid != server.pid
+    hears.join()
+    server.stop()
 
 
 def test_a_pid_file_that_names_somebody_else_is_no_obstacle(data_dir: Path) -> None:
