@@ -2,6 +2,12 @@
 
 LANGUAGES = ("en", "zh-Hans")
 
+# Nobody there and nobody whom the viewer may see: the same words, so that a miss tells nothing of others' members.
+NOBODY = (
+    "Nobody among the members you may see. Members whom other colleagues or stores serve do not show here.",
+    "在您可查看的会员中没有找到；其他同事或门店的会员不在此显示。",
+)
+
 # A text of two halves, "{n} item|{n} items", is for one and for many; 简体中文 needs no second half.
 TEXTS: dict[str, tuple[str, str]] = {
     # the frame
@@ -27,10 +33,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "为了安全，本次没有保存。请在此重新打开页面再试一次。",
     ),
     "no_member": ("Nobody here under that link", "没有找到这位会员"),
-    "no_member_text": (
-        "She does not exist, or she is not among the members you serve.",
-        "该会员不存在，或不在您的服务范围内。",
-    ),
+    "no_member_text": NOBODY,
     "go_on": ("Go on", "继续"),
     "demo_clock": ("Demo clock: {now}. Nothing leaves this machine.", "演示时钟：{now}。任何消息都不会离开本机。"),
     # people
@@ -98,9 +101,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "find": ("Find", "查找"),
     "find_another": ("Find another", "查找其他会员"),
     "found": ("{n} found", "找到 {n} 位"),
-    "found_nobody": (
-        "Nobody found. Try four digits or more of the phone, or the card.",
-        "没有找到。请输入手机号后四位以上或卡号。",
+    "found_nobody": NOBODY,
+    "find_again": (
+        "Try four digits or more of the phone, or the card.",
+        "可再试手机号后四位以上，或会员卡号。",
     ),
     "store_hint": (
         "Ask for the last four digits of her phone, or scan her card.",
@@ -257,7 +261,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
             "此表单已用其他内容提交过，请重新打开页面。",
         ),
         "InProgress": ("This is still being saved. Try again in a moment.", "正在保存，请稍后再试。"),
-        "MemberNotFound": ("She is not among the members you serve.", "该会员不在您的服务范围内。"),
+        "MemberNotFound": NOBODY,
         "BAD_USER_INPUT": ("Give at least four digits, or a name.", "请输入至少四位数字或姓名。"),
         "FORBIDDEN": ("Your role may not do this.", "您的角色不能执行此操作。"),
         "OTHER": ("That did not work; nothing was saved. Try again.", "操作未成功，未作任何保存，请重试。"),

@@ -25,6 +25,7 @@ from domain.platform.roles import Role
 from domain.platform.sources import Channel, Purpose, Source
 from tests.factories import (
     NOON,
+    any_id,
     make_actor,
     make_baby,
     make_identity,
@@ -246,6 +247,28 @@ async def test_an_advisor_finds_a_member_by_her_last_digits_and_logs_a_visit(
     assert "已保存到会员时间线" in await page.inner_text("main")
     await page.reload()
     assert await Interaction.filter(member_id=member.id, note="买了尿不湿，问起辅食。").count() == 1
+
+
+async def test_a_member_of_others_and_nobody_at_all_get_the_same_words(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    theirs = await _family()
+    page = await _sign_in(browser, site, Role.ADVISOR, phone=True, scope=RowScope.STORE)
+    said = []
+    for wanted in ("0123", "7788", "Emma Johnson", "Nora Nobody"):
+        await page.goto(f"{site}/store?q={wanted}")
+        said.append(await page.inner_text("section.card"))
+    assert "do not show here" in said[0]
+    assert len(set(said)) == 1
+    await _is_accessible(page)
+    doors = []
+    for member_id in (theirs.id, any_id()):
+        answer = await page.goto(f"{site}/store/Member:{member_id}")
+        assert answer is not None
+        doors.append((answer.status, await page.inner_text("main")))
+    assert doors[0] == doors[1]
+    assert doors[0][0] == 404
+    await page.goto(f"{site}/store?q=0123&lang=zh-Hans")
+    assert "其他同事或门店的会员不在此显示" in await page.inner_text("main")
 
 
 async def test_pages_of_other_roles_and_strangers_stay_shut(db: str, site: str, browser: Browser) -> None:
