@@ -5,6 +5,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from api.pages.web import ask, language_of, page, viewer_of
+from domain.commerce.staff import RowScope
 from domain.gateway.messages import MessageState
 from domain.outreach.reasons import Reason, say_reason
 
@@ -42,6 +43,7 @@ async def show(request: Request) -> Response:
         viewer,
         group=group if states else None,
         total=tally["ALL"],
+        is_all=viewer.actor.scope is RowScope.ALL,
         tally=[(name, tally[name]) for name in GROUPS if tally[name]],
         messages=answer["data"]["messages"],
         reason=lambda code: reason_text(code, language),

@@ -120,6 +120,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Every message as the member would see it, why it was or was not sent, and its life.",
         "每条消息的会员视角、发送或未发送的原因及全过程。",
     ),
+    "tally_all": ("Counted: the messages to all members.", "统计范围：全部会员的消息。"),
+    "tally_scope": (
+        "Counted: the messages to members whom you may see, not to others.",
+        "统计范围：仅您可查看的会员的消息。",
+    ),
+    "accepted_EMAIL": (
+        "Accepted by the mail server; no later receipt is expected.",
+        "邮件服务器已受理；之后不会再有回执。",
+    ),
+    "accepted_SMS": ("Accepted by the provider; its receipt is awaited.", "服务商已受理，等待送达回执。"),
     "all_messages": ("all", "全部"),
     "show_mail": ("Show the e-mail", "查看邮件"),
     "outbox_call": ("A call-back task for a consultant.", "交给顾问的回访任务。"),

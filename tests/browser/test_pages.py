@@ -16,6 +16,7 @@ from domain.care.leases import expire_due
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.commerce.staff import RowScope
 from domain.gateway.direct_messages import MessagePlanned, send_to_member
+from domain.gateway.messages import Message, MessageState
 from domain.outreach import templates
 from domain.people.identities import IdentityKind
 from domain.people.members import Member
@@ -315,6 +316,29 @@ async def test_an_operator_reads_every_message_and_why_one_was_not_sent(db: str,
     assert "Mia Reed" in body
     assert "Emma Johnson" not in body
     assert "No consent to this purpose on this channel" in body
+
+
+async def test_the_outbox_says_whom_it_counts_and_what_accepted_means(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    await templates.seed()
+    operator, member = await make_actor(Role.OPERATOR), await _family()
+    for channel in (Channel.EMAIL, Channel.SMS):
+        sent = await send_to_member(operator, member.id, channel, Purpose.SERVICE, text="The crib is back.")
+        assert isinstance(sent, MessagePlanned)
+        await Message.filter(id=sent.message_id).update(state=MessageState.ACCEPTED)
+    for scope, english, chinese in (
+        (RowScope.ALL, "to all members", "全部会员"),
+        (RowScope.OWN, "to members whom you may see, not to others", "仅您可查看的会员"),
+    ):
+        page = await _sign_in(browser, site, Role.OPERATOR, scope=scope)
+        assert english in await page.inner_text("main")
+        await page.goto(f"{site}/outbox?lang=zh-Hans")
+        assert chinese in await page.inner_text("main")
+        assert await page.locator("article").count() == (2 if scope is RowScope.ALL else 0)
+    page = await _sign_in(browser, site, Role.OPERATOR)
+    told = [await article.inner_text() for article in await page.locator("article").all()]
+    assert ["no later receipt is expected" in one for one in told] == ["E-MAIL" in one.upper() for one in told]
+    assert sum("its receipt is awaited" in one for one in told) == 1
 
 
 async def test_nothing_personal_reaches_the_logs_or_the_metrics(
