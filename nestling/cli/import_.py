@@ -1,16 +1,22 @@
 """nestling import: members and orders out of CSV and Parquet files; what is wrong waits with a reason."""
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from nestling.settings import Settings, settings
+from nestling.words import counted, this_command
+
+if TYPE_CHECKING:
+    from domain.platform.imports import Counts
+    from nestling.imports.run import Report
 
 
 class What(StrEnum):
@@ -63,30 +69,47 @@ async def _write_waiting(what: What, source: str, path: Path, _: Settings) -> in
     from nestling.imports.run import KINDS, write_waiting
 
     written = await write_waiting(KINDS[what.value], source, path)
-    typer.echo(f"{written:,} rows wait; they are in {path}. Mend them there and import that file.")
+    if not written:
+        typer.echo(f"No row of {source} waits.")
+        return written
+    wait, they, them = ("waits", "it is", "it") if written == 1 else ("wait", "they are", "them")
+    typer.echo(f"{counted(written, 'row')} {wait}; {they} in {path}. Mend {them} there, then:")
+    typer.echo(f"  {this_command()} import {what.value} {shlex.quote(str(path))} --source {shlex.quote(source)}")
     return written
 
 
 async def _import(what: What, file: Path, source: str, opened: Settings, *, dry_run: bool) -> int:
     from nestling.imports.run import KINDS, import_file, rehearse
 
-    console = Console()
+    console = Console(soft_wrap=True)  # what is printed can be copied
     with console.status("Importing ...") as status:
         run = rehearse if dry_run else import_file
         report = await run(KINDS[what.value], file, source, opened, lambda said: status.update(f"Importing: {said}"))
     if report.ignored:
         console.print(f"Columns left alone: {', '.join(report.ignored)}", markup=False)
-    would = "would " if dry_run else ""
-    c = report.counts
-    console.print(
-        f"{c.read:,} rows: {c.landed:,} {would}land{'' if dry_run else 'ed'}, {c.repeated:,} here already, "
-        f"{c.waiting:,} {would}wait"
-    )
-    if report.problems:
+    _show_counts(console, report.counts, dry_run=dry_run)
+    if dry_run and report.problems:
         console.print(_problems(report.problems.most_common(30), report.first_row))
-    elif c.waiting:
-        console.print(f"See and mend them: nestling import {what.value} --source {source} --waiting waiting.csv")
-    return c.waiting
+    elif report.counts.waiting:
+        _show_first(console, report)
+        command = f"{this_command()} import {what.value} --source {shlex.quote(source)} --waiting waiting.csv"
+        console.print(f"Every row that waits, each with what is wrong, to be mended: {command}", markup=False)
+    return report.counts.waiting
+
+
+def _show_counts(console: Console, c: "Counts", *, dry_run: bool) -> None:
+    landed = f"{c.landed:,} would land" if dry_run else f"{c.landed:,} landed"
+    wait = "would wait" if dry_run else "waits" if c.waiting == 1 else "wait"
+    console.print(f"{counted(c.read, 'row')}: {landed}, {c.repeated:,} here already, {c.waiting:,} {wait}")
+
+
+def _show_first(console: Console, report: "Report") -> None:
+    """The first rows that wait, at once; numbers are those of the file, its first line being 1."""
+    for number, issue in report.first_flawed:
+        where = f"Row {number}, {issue.column}" if issue.column else f"Row {number}"
+        console.print(f"  {where}: {issue.message} ({issue.code})", markup=False)
+    if report.counts.waiting > len(report.first_flawed) > 0:
+        console.print(f"  ... and {report.counts.waiting - len(report.first_flawed):,} more")
 
 
 def _problems(found: list[tuple[tuple[str, str, str], int]], first: dict[tuple[str, str, str], int]) -> Table:

@@ -276,6 +276,42 @@ async def test_a_killed_import_is_finished_by_the_next_one(db: str, tmp_path: Pa
     assert [run["state"] for run in runs] == ["DONE"]
     assert (counts["read"], counts["landed"], counts["waiting"]) == (total, total - total // 100, total // 100)
 
+    # after a bulk load PostgreSQL knows how large the tables are
+    assert await one("SELECT reltuples::int FROM pg_class WHERE oid = 'members'::regclass") == total - total // 100
+
+
+async def test_the_terminal_names_the_first_bad_rows_and_a_command_that_runs_as_printed(
+    db: str, tmp_path: Path
+) -> None:
+    lines = ["A1,Ann,2017-02-30", "A2,Bob,2017-03-01", "A3,Eve,soon", "A4,Torn", ",Nobody,", "A5,=1+1,"]
+    path = write(tmp_path / "members.csv", "external_id,name,joined_on\n" + "\n".join(lines) + "\n")
+    environment = {**os.environ, "DATABASE_URL": db, "DATA_DIR": str(tmp_path / "data"), "COLUMNS": "80"}
+    program = Path(sys.executable).parent / "nestling"
+
+    async def run(command: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_shell(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        out, _ = await process.communicate()
+        return process.returncode, out.decode()
+
+    code, said = await run(f'{program} import members {path} --source "the till"')
+    assert code == 3
+    assert said.splitlines()[:5] == [
+        "6 rows: 1 landed, 0 here already, 5 wait",
+        "  Row 2, joined_on: There is no such day: look it up at its source. (impossible_date)",
+        "  Row 4, joined_on: Write the date as YYYY-MM-DD. (bad_date)",
+        "  Row 5: 2 cells under 3 columns: quote cells that hold the separator. (ragged_row)",
+        "  ... and 2 more",
+    ]
+    printed = said.splitlines()[5].partition("to be mended: ")[2]
+    code, said = await run(printed)
+    assert code == 0, said
+    assert said.startswith("5 rows wait; they are in waiting.csv.")
+    (tmp_path / "waiting.csv").write_text("external_id,name,joined_on\nA3,Eve,2017-03-02\nA6,Una,never\n")
+    code, said = await run(said.splitlines()[1])
+    assert said.startswith("2 rows: 1 landed, 0 here already, 1 waits\n  Row 3, joined_on:")
+
 
 def test_the_document_names_every_column() -> None:
     told = (ROOT / "docs" / "importing.md").read_text(encoding="utf-8")
