@@ -14,6 +14,7 @@ import asyncpg
 from nestling.migrations import pending
 from nestling.opening import without_password
 from nestling.settings import Settings, refusals
+from nestling.words import counted, this_command
 
 DISK_FLOOR_BYTES = 2 << 30
 QUEUE_AGE_AT_MOST = timedelta(minutes=5)
@@ -90,9 +91,9 @@ async def _look_at_queue(reader: asyncpg.Connection, _: Settings) -> list[Findin
         "SELECT count(*) FILTER (WHERE state IN ('QUEUED', 'SENDING')), count(*) FILTER (WHERE state = 'UNKNOWN') "
         "FROM messages"
     )
-    told = f"{waiting} waiting, {open_} messages on their way, {unknown} with an unknown outcome"
+    told = f"{waiting} waiting, {counted(open_, 'message')} on the way, {unknown} with an unknown outcome"
     if oldest is not None and datetime.now(UTC) - oldest > QUEUE_AGE_AT_MOST:
-        remedy = "No worker seems to run. Start one: nestling worker"
+        remedy = f"No worker seems to run. Start one: {this_command()} worker"
         return [Finding("queue", Health.ILL, f"{told}; the oldest since {oldest:%Y-%m-%d %H:%M} UTC", remedy)]
     return [Finding("queue", Health.WELL, told)]
 
@@ -118,9 +119,13 @@ async def _look_at_demo_accounts(reader: asyncpg.Connection, settings: Settings)
     if not accounts:
         return []
     ill = settings.is_production
-    remedy = "nestling user disable-demo" if ill else ""
+    remedy = f"{this_command()} user disable-demo" if ill else ""
     health = Health.ILL if ill else Health.WORTH_KNOWING
-    return [Finding("accounts", health, f"{accounts} demo accounts are active", remedy)]
+    return [
+        Finding(
+            "accounts", health, f"{counted(accounts, 'demo account')} {'is' if accounts == 1 else 'are'} active", remedy
+        )
+    ]
 
 
 def look_at_redis(settings: Settings) -> list[Finding]:

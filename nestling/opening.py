@@ -14,6 +14,7 @@ from domain.database import tortoise_config
 from domain.gateway import suppressions
 from nestling.migrations import pending
 from nestling.settings import NO_REDIS, Settings
+from nestling.words import counted, this_command
 
 
 class NotReady(Exception):
@@ -66,7 +67,8 @@ async def refuse_pending(settings: Settings) -> None:
             "Check DATABASE_URL and that the server runs."
         ) from error
     if missing:
-        raise NotReady(f"The database lacks {len(missing)} migrations (first {missing[0]}). Run: nestling migrate")
+        lacks = f"{counted(len(missing), 'migration')} (first {missing[0]})"
+        raise NotReady(f"The database lacks {lacks}. Run: {this_command()} migrate")
 
 
 async def refuse_demo_accounts(settings: Settings) -> None:
@@ -81,8 +83,9 @@ async def refuse_demo_accounts(settings: Settings) -> None:
         await reader.close()
     if accounts or tokens:
         raise NotReady(
-            f"Production refuses to start: the database has {accounts} active demo accounts and {tokens} demo tokens. "
-            "Run: nestling user disable-demo"
+            f"Production refuses to start: the database has {counted(accounts, 'active demo account')} and "
+            f"{counted(tokens, 'demo token')}. "
+            f"Run: {this_command()} user disable-demo"
         )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from nestling.settings import settings
+from nestling.words import counted
 
 users = typer.Typer(no_args_is_help=True, help="Accounts of staff.")
 tokens = typer.Typer(no_args_is_help=True, help="API tokens of services and of staff.")
@@ -118,7 +119,7 @@ def list_users() -> None:
 def disable_demo() -> None:
     """Shut every demo account out and revoke every demo token: what production asks for."""
     accounts, revoked = _with_database(_disable_demo())
-    typer.echo(f"{accounts} accounts shut, {revoked} tokens revoked.")
+    typer.echo(f"{counted(accounts, 'account')} shut, {counted(revoked, 'token')} revoked.")
 
 
 async def _disable_demo() -> tuple[int, int]:

@@ -13,6 +13,7 @@ from domain.platform.clock import advance_business_clock, business_now
 from nestling.demo.purchases import import_orders, last_purchase_at
 from nestling.demo.synthetic import add_babies, add_people
 from nestling.opening import NotReady
+from nestling.words import this_command
 from workers.doorbell import JOBS
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -46,7 +47,9 @@ async def advance(url: str, by: timedelta, say: Callable[[str], None] = lambda _
     Killed before the clock moved, it is finished by the next advance: purchases are fed from where the last feed ended.
     """
     if not await _is_demo():
-        raise NotReady("This database has no demo in it, and its clock is the real one. Start with: nestling demo")
+        raise NotReady(
+            f"This database has no demo in it, and its clock is the real one. Start with: {this_command()} demo"
+        )
     counts = await import_orders(url, until=await business_now() + by)
     assert counts is not None
     now = counts.until

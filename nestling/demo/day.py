@@ -9,6 +9,7 @@ from domain.outreach import care_runs
 from domain.platform.clock import business_now, business_offset, set_business_clock
 from nestling.demo.logins import open_logins
 from nestling.demo.steps import LOGINS_STEP, SIZE_STEP, Step, Work
+from nestling.words import counted
 
 FIRST_MORNING = (2017, 12, 15, 10, 0)
 """When the demo's business clock starts, where its stores are: inside the purchases, which are never shifted."""
@@ -27,7 +28,8 @@ async def feed_purchases(work: Work) -> dict[str, Any]:
     counts = await import_purchases(
         work.settings.DATABASE_URL, until=await business_now(), households=work.households, say=work.say
     )
-    work.say(f"{counts.households:,} households, {counts.orders:,} orders with {counts.lines:,} lines")
+    bought = f"{counted(counts.orders, 'order')} with {counted(counts.lines, 'line')}"
+    work.say(f"{counted(counts.households, 'household')}, {bought}")
     return {"households": counts.households}
 
 
@@ -55,7 +57,7 @@ async def train_and_score(work: Work) -> dict[str, Any]:
     today = (await business_now()).astimezone(ZoneInfo(work.settings.TIME_ZONE)).date()
     report = await scoring.run(worker_config(work.settings), today, say=work.say)
     show_models(report, work.show)
-    work.say(f"{report.members:,} members scored by {' and '.join(model.name for model in report.models)}")
+    work.say(f"{counted(report.members, 'member')} scored by {' and '.join(model.name for model in report.models)}")
     return {"versions": [model.version for model in report.models]}
 
 

@@ -16,6 +16,7 @@ from nestling.demo.progress import Progress
 from nestling.migrations import migrate, pending
 from nestling.opening import NotReady, database
 from nestling.settings import Settings
+from nestling.words import this_command
 
 SIZE_STEP = "purchases"
 """The step that knows how many households the demo was made with."""
@@ -78,7 +79,7 @@ async def prepare_demo(settings: Settings, households: int | None) -> None:
                 "The database has members that no demo made. Use an empty database for the demo, or no DATABASE_URL."
             )
         if done and households not in (None, done.get(SIZE_STEP, {}).get("households", households)):
-            progress.line(f"--households {households} is for the first run; `nestling demo reset` starts anew.")
+            progress.line(f"--households {households} is for the first run; `{this_command()} demo reset` starts anew.")
         if LOGINS_STEP in done and not Place(settings.DATA_DIR).secrets().get("tokens"):
             await DemoStep.filter(name=LOGINS_STEP).delete()
         await take_steps(STEPS, settings, households, progress)
