@@ -132,7 +132,9 @@ def _given(text: TemplateText, values: Mapping[str, Any], reader: Reader, brand:
     return {
         "brand": brand,
         "language": text.language,
+        # in front of a sentence that goes on; and by itself, in front of words that somebody else wrote
         "hello": "您好，" if chinese else f"Hi {name}," if name else "Hi,",
+        "greeting": "您好！" if chinese else f"Hi {name}!" if name else "Hi!",
         "baby": str(values.get("nickname") or ("宝宝" if chinese else "your baby")),
         "footer": footer,
         "unsubscribe_words": "退订" if chinese else "Unsubscribe",

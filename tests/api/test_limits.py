@@ -37,6 +37,10 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "input": {"memberId": "Member:x", "purpose": "CARE", "channel": "SMS", "state": "WITHDRAWN", "how": "call"},
         "key": "k",
     },
+    "send_message": {
+        "input": {"memberId": "Member:x", "channel": "SMS", "purpose": "SERVICE", "text": "Your crib is here."},
+        "key": "k",
+    },
     "open_member_token": {"identity": {"kind": "PHONE", "value": "+12125550100"}, "key": "k"},
     "timeline_changed": {"member": "Member:x"},
 }

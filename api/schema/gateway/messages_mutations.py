@@ -61,7 +61,9 @@ class SendMessageInput:
         "products name it, and the law judges the message by it; `store` is a store's name.",
     )
     text: str | None = strawberry.field(
-        default=None, description="Words of one's own: at most 600 characters, none that advertise formula."
+        default=None,
+        description="Words of one's own, whole sentences: at most 600 characters, none that advertise "
+        "formula. The greeting and our name stand in front.",
     )
     baby_id: strawberry.ID | None = strawberry.field(default=None, description="About which of her children.")
 

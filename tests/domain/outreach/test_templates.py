@@ -68,12 +68,23 @@ def test_promotion_says_how_to_stop_and_china_signs_in_front() -> None:
     assert rendered(text_of("offer.cross_sell")).body.endswith("Reply STOP to opt out.")
     assert "退订" not in rendered(text_of("stage.NEWBORN", language="zh-Hans"), Reader("王芳", "CN")).body
     forged = rendered(text_of("note.service", language="zh-Hans"), Reader(None, "CN"), text="【别家】好")
-    assert forged.body == "【Nestling】您好，【别家】好"
+    assert forged.body == "【Nestling】您好！【别家】好"
     link = render(
         text_of("stage.NEWBORN", Channel.EMAIL), VALUES, EMMA, brand="B", unsubscribe_url="https://x.test/u?a&b"
     )
     assert isinstance(link, Rendered)
     assert 'href="https://x.test/u?a&amp;b"' in link.body_html
+
+
+@pytest.mark.parametrize("key", ["note.care", "note.service"])
+def test_words_of_ones_own_stand_behind_a_whole_greeting(key: str) -> None:
+    sms, chinese = text_of(key), text_of(key, language="zh-Hans")
+    assert rendered(sms).body == "Nestling: Hi Emma! Your pram is ready to collect."
+    assert rendered(sms, Reader(None, "US")).body == "Nestling: Hi! Your pram is ready to collect."
+    assert rendered(chinese, Reader("王芳", "CN"), text="婴儿车到货了。").body == "【Nestling】您好！婴儿车到货了。"
+    letter = rendered(text_of(key, Channel.EMAIL))
+    assert letter.body.startswith("Hi Emma,\n\nYour pram is ready to collect.\n\n")
+    assert re.search(r"Hi Emma,</p>\s*<p[^>]*>Your pram is ready", letter.body_html)
 
 
 def test_values_cannot_become_headers_or_html_or_links() -> None:
