@@ -11,7 +11,9 @@ class Failure:
 @strawberry.type(description="What is wrong with one input.")
 class FieldError:
     field: str = strawberry.field(description="Path of the input, as in the input type: `bornOn`, `consents.text`.")
-    message: str = strawberry.field(description="What would be right.")
+    message: str = strawberry.field(
+        description="What would be right; in the caller's language where people on a page read it, else in English."
+    )
 
 
 @strawberry.type(description="Inputs that cannot be right.")

@@ -12,6 +12,7 @@ from api.schema import failures as types
 from domain.people.failures import BabyNotFound, MemberNotFound
 from domain.platform.failures import NotPermitted, ValidationError, VersionConflict
 from domain.platform.idempotency import IdempotencyConflict, InProgress, anew, once
+from domain.stages.wording import is_chinese
 
 IdempotencyKey = Annotated[
     str,
@@ -54,17 +55,19 @@ async def granted(
     """
     common = (NotPermitted, ValidationError, MemberNotFound)
     answer = await once(info.context.actor, key, info.field_name, plain(body), (*answers, *common), verb)
-    return _translated(answer, success)
+    return _translated(info, answer, success)
 
 
 async def granted_anew(info: Info, key: str, body: object, verb: Verb, success: Callable[[Any], Any]) -> Any:
     """As `granted`, for answers that are secrets: they are not stored, and the verb acts each time."""
-    return _translated(await anew(info.context.actor, key, info.field_name, plain(body), verb), success)
+    return _translated(info, await anew(info.context.actor, key, info.field_name, plain(body), verb), success)
 
 
-def _translated(answer: Any, success: Callable[[Any], Any]) -> Any:
+def _translated(info: Info, answer: Any, success: Callable[[Any], Any]) -> Any:
     if isinstance(answer, NotPermitted):
         raise forbidden(answer.permission)
+    if isinstance(answer, ValidationError):
+        return _validation_error(answer, info.context.language)
     translate = TRANSLATIONS.get(type(answer))
     return success(answer) if translate is None else translate(answer)
 
@@ -86,9 +89,11 @@ def at_most(limit: int, field: str, given: list[Answer]) -> list[Answer]:
     return given
 
 
-@translates(ValidationError)
-def _validation_error(failure: ValidationError) -> types.ValidationError:
-    errors = [types.FieldError(field=error.field, message=error.message) for error in failure.errors]
+def _validation_error(failure: ValidationError, language: str) -> types.ValidationError:
+    errors = [
+        types.FieldError(field=error.field, message=(is_chinese(language) and error.message_zh) or error.message)
+        for error in failure.errors
+    ]
     return types.ValidationError(message="Please look at what you entered.", errors=errors)
 
 

@@ -67,16 +67,18 @@ def plan(
             return Plan(NextStep.PROMISE if call_later_at else NextStep.CLOSE, promise_at=call_later_at)
 
 
-def wrong_time(disposition: Disposition, call_later_at: datetime | None, now: datetime) -> str | None:
-    """What is wrong with the promised time, in words; nothing when it fits the disposition."""
+def wrong_time(disposition: Disposition, call_later_at: datetime | None, now: datetime) -> tuple[str, str] | None:
+    """What is wrong with the promised time, in both languages; nothing when it fits the disposition."""
     if call_later_at is None:
-        return "Say when to call." if disposition is Disposition.CALL_LATER else None
+        missing = ("Say when to call.", "请填写再次致电的时间。")
+        return missing if disposition is Disposition.CALL_LATER else None
     if disposition not in (Disposition.CALL_LATER, Disposition.REACHED):
-        return "Only a call that reached her can promise another."
+        return "Only a call that reached her can promise another.", "只有接通的电话才能约定再次致电。"
     if call_later_at <= now:
-        return "The promised time has passed."
+        return "The promised time has passed.", "约定的时间已过。"
     if call_later_at > now + FURTHEST_PROMISE:
-        return f"A promise is at most {FURTHEST_PROMISE.days} days ahead."
+        days = FURTHEST_PROMISE.days
+        return f"A promise is at most {days} days ahead.", f"约定时间最多在{days}天以内。"
     return None
 
 

@@ -109,15 +109,17 @@ class Note:
 
     def flaw(self, now: datetime) -> ValidationError | None:
         if not self.text.strip() and not self.topic.strip():
-            return ValidationError.of("note", "Say what happened: a note or a topic.")
+            return ValidationError.of("note", "Say what happened: a note or a topic.", "请填写备注或主题。")
         if len(self.text) > NOTE_LENGTH:
-            return ValidationError.of("note", f"At most {NOTE_LENGTH} characters.")
+            return ValidationError.of("note", f"At most {NOTE_LENGTH} characters.", f"最多{NOTE_LENGTH}个字符。")
         if len(self.topic) > TOPIC_LENGTH:
-            return ValidationError.of("topic", f"At most {TOPIC_LENGTH} characters.")
+            return ValidationError.of("topic", f"At most {TOPIC_LENGTH} characters.", f"最多{TOPIC_LENGTH}个字符。")
         if self.occurred_at is not None and self.occurred_at > now + CLOCK_SLACK:
-            return ValidationError.of("occurredAt", "It has not happened yet.")
+            return ValidationError.of("occurredAt", "It has not happened yet.", "时间不能晚于现在。")
         if self.occurred_at is not None and self.occurred_at < now - FURTHEST_BACK:
-            return ValidationError.of("occurredAt", f"At most {FURTHEST_BACK.days} days back.")
+            return ValidationError.of(
+                "occurredAt", f"At most {FURTHEST_BACK.days} days back.", f"最多补记{FURTHEST_BACK.days}天内的联系。"
+            )
         return None
 
 

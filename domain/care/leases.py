@@ -137,7 +137,8 @@ async def release(
         return NotPermitted(Permission.WORK_CALLBACKS)
     reason = reason.strip()
     if not reason or len(reason) > RELEASE_REASON_LENGTH:
-        return ValidationError.of("reason", f"Say why, in 1 to {RELEASE_REASON_LENGTH} characters.")
+        most = RELEASE_REASON_LENGTH
+        return ValidationError.of("reason", f"Say why, in 1 to {most} characters.", f"请用1至{most}个字符说明原因。")
     async with in_transaction():
         task = await holding(actor, task_id, fence)
         if not isinstance(task, dict):

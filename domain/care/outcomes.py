@@ -83,7 +83,7 @@ async def log_outcome(
     if not actor.may(Permission.WORK_CALLBACKS):
         return NotPermitted(Permission.WORK_CALLBACKS)
     if len(note) > NOTE_LENGTH:
-        return ValidationError.of("note", f"At most {NOTE_LENGTH} characters.")
+        return ValidationError.of("note", f"At most {NOTE_LENGTH} characters.", f"最多{NOTE_LENGTH}个字符。")
     async with in_transaction():
         member = await _lock_member_of(task_id)
         if member is None:
@@ -96,7 +96,7 @@ async def log_outcome(
             call_later_at, Purpose(task["purpose"]), member
         )
         if flaw is not None:
-            return ValidationError.of("callLaterAt", flaw)
+            return ValidationError.of("callLaterAt", *flaw)
         outcome_plan = plan(
             disposition,
             attempt=task["attempts"] + 1,
@@ -151,15 +151,18 @@ async def _lock_member_of(task_id: UUID) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
-def _wrong_hour(call_later_at: datetime | None, purpose: Purpose, member: dict[str, Any]) -> str | None:
-    """Why nobody may call her then, and from when on somebody may, in her own time."""
+def _wrong_hour(call_later_at: datetime | None, purpose: Purpose, member: dict[str, Any]) -> tuple[str, str] | None:
+    """Why nobody may call her then, and from when on somebody may, in her own time; in both languages."""
     if call_later_at is None:
         return None
     possible_at = call_at(call_later_at, member["jurisdiction"], purpose, member["time_zone"], member["store_zone"])
     if possible_at == call_later_at:
         return None
-    hers = possible_at.astimezone(zone(member["time_zone"]))
-    return f"Outside contact hours. The next open moment, in her time: {hers:%Y-%m-%d %H:%M}."
+    hers = f"{possible_at.astimezone(zone(member['time_zone'])):%Y-%m-%d %H:%M}"
+    return (
+        f"Outside contact hours. The next open moment, in her time: {hers}.",
+        f"不在可联系时段内。按会员当地时间，最早可在 {hers} 致电。",
+    )
 
 
 async def _write(

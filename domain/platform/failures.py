@@ -14,10 +14,14 @@ class NotPermitted:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one input, in words that repeat none of its content."""
+    """What is wrong with one input, in words that repeat none of its content.
+
+    `message_zh` is there for what people type on our pages; clients' programmers read English.
+    """
 
     field: str
     message: str
+    message_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,8 @@ class ValidationError:
     errors: tuple[FieldError, ...]
 
     @classmethod
-    def of(cls, field: str, message: str) -> "ValidationError":
-        return cls((FieldError(field, message),))
+    def of(cls, field: str, message: str, message_zh: str = "") -> "ValidationError":
+        return cls((FieldError(field, message, message_zh),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,6 +209,23 @@ async def test_a_call_brings_up_only_what_the_nursery_may_need(db: str, site: st
     assert "可能还需要：纸尿裤" in await page.inner_text("main")
 
 
+async def test_a_promise_at_night_is_refused_in_the_consultants_language(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    await make_task(await _family())
+    page = await _sign_in(browser, site, Role.CONSULTANT, zh=True)
+    await page.click("button.main")
+    await page.check("input[value=CALL_LATER]")
+    for later, words in (
+        ("2017-12-16T03:00", "不在可联系时段内。按会员当地时间，最早可在 "),
+        ("", "请填写再次致电的时间。"),
+    ):
+        await page.fill("#later", later)
+        await page.click("form[action='/desk/outcome'] button.main")
+        said = await page.inner_text("[role=alert]")
+        assert words in said
+        assert not re.search(r"[A-Za-z]", said)
+
+
 async def test_what_was_typed_is_kept_when_the_lease_is_lost(db: str, site: str, browser: Browser) -> None:
     await set_business_clock(NOON)
     task = await make_task(await _family())

@@ -15,7 +15,7 @@ from api.schema.failures import Failure, IdempotencyConflict, InProgress, Valida
 from api.schema.mutations import IdempotencyKey, granted, translates
 from domain.care import leases, outcomes, queues
 from domain.care.callbacks import CallbackState, Disposition
-from domain.care.dispositions import NextStep
+from domain.care.dispositions import FURTHEST_PROMISE, NextStep
 
 if TYPE_CHECKING:
     from api.schema.care.callbacks import CallbackTask
@@ -176,7 +176,9 @@ class LogCallbackOutcomeInput:
     note: str = strawberry.field(default="", description="What was said: at most 4,000 characters.")
     call_later_at: datetime | None = strawberry.field(
         default=None,
-        description="Business clock. Must be there for CALL_LATER; with REACHED it promises another call.",
+        description="Business clock. Must be there for CALL_LATER; with REACHED it promises another call. Ahead of now "
+        f"by at most {FURTHEST_PROMISE.days} days, and within the contact hours of where she lives and of her store: "
+        "outside them it is refused with the next open moment, so that she can be asked while she is on the line.",
     )
 
 

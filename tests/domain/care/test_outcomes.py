@@ -1,6 +1,7 @@
 """Outcomes: each disposition's next step, and taking it back as if it had never been said."""
 
 import asyncio
+import re
 from contextvars import Context
 from dataclasses import asdict
 from datetime import timedelta
@@ -158,6 +159,7 @@ async def test_a_promised_time_must_fit(desk: Desk, disposition: Disposition, la
     )
     assert isinstance(answer, ValidationError)
     assert answer.errors[0].field == "callLaterAt"
+    assert re.search(r"[\u4e00-\u9fff].*。$", answer.errors[0].message_zh)
     assert await world() == before
 
 
@@ -167,7 +169,9 @@ async def test_nobody_promises_a_call_at_night_and_the_answer_says_when_it_may_b
     night = make.NOON + timedelta(hours=6)  # 02:00 in Shanghai
     answer = await outcomes.log_outcome(desk.actor, desk.task.id, desk.lease.fence, Disposition.CALL_LATER, "", night)
     assert answer == ValidationError.of(
-        "callLaterAt", "Outside contact hours. The next open moment, in her time: 2017-12-16 08:00."
+        "callLaterAt",
+        "Outside contact hours. The next open moment, in her time: 2017-12-16 08:00.",
+        "不在可联系时段内。按会员当地时间，最早可在 2017-12-16 08:00 致电。",
     )
     assert await world() == before
     await desk.log(Disposition.CALL_LATER, call_later_at=night + timedelta(hours=6))
