@@ -1,8 +1,10 @@
 // GraphiQL over our own end point: queries and mutations by POST, subscriptions by graphql-transport-ws.
 "use strict";
 
-const START = `# Nestling GraphiQL. Sign in on /login first, or put a token into "Headers" below:
-#   { "Authorization": "Bearer nst_..." }
+// Short lines: the editor's buttons cover what is right of them.
+const START = `# Sign in at /login first, or put a
+# token into "Headers" below:
+# {"Authorization":"Bearer nst_..."}
 query WhoAmI {
   viewer {
     role

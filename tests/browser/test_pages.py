@@ -358,6 +358,16 @@ async def test_the_outbox_says_whom_it_counts_and_what_accepted_means(db: str, s
     assert sum("its receipt is awaited" in one for one in told) == 1
 
 
+async def test_the_first_query_of_graphiql_is_whole(db: str, site: str, browser: Browser) -> None:
+    page = await (await browser.new_context(viewport={"width": 1000, "height": 800})).new_page()
+    await page.goto(f"{site}/graphql")
+    editor = page.locator(".graphiql-query-editor .CodeMirror-scroll")
+    await editor.wait_for()
+    assert "query WhoAmI" in await editor.inner_text()
+    widths = await editor.evaluate("at => [at.querySelector('.CodeMirror-sizer').scrollWidth, at.clientWidth]")
+    assert widths[0] <= widths[1], "a line runs under the buttons"
+
+
 async def test_nothing_personal_reaches_the_logs_or_the_metrics(
     db: str, site: str, site_log: Path, browser: Browser
 ) -> None:
