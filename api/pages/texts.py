@@ -69,9 +69,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "take_next": ("Take the next call", "领取下一个"),
     "open": ("Open", "打开"),
     "yours": ("yours", "您已领取"),
-    "name_hidden": (
-        "Not one of your members: the name shows once the call is yours.",
-        "不在您的服务范围内，领取后显示姓名。",
+    "name_hidden": ("Name shown when you take it", "领取后显示姓名"),
+    "names_hidden": (
+        "Calls without a name are about members whom you do not serve.",
+        "未显示姓名的任务：会员不在您的服务范围内。",
     ),
     "nothing_due": ("No call is due.", "当前没有待回访任务。"),
     "desk_empty_title": ("Ready when you are", "随时可以开始"),

@@ -152,6 +152,7 @@ async def test_receipts_say_their_goods_and_a_till_correction_is_no_purchase(
     await make_order(member, NOON - timedelta(days=1), "12.00", diapers)
     await make_order(member, NOON - timedelta(days=2), "0.00", coupon)
     await make_order(member, NOON - timedelta(days=3), "31.50", coupon)
+    await make_order(member, NOON - timedelta(days=4), "0.00", diapers)  # paid with a coupon
     page = await _sign_in(browser, site, Role.ADVISOR, phone=True)
     for language, words in (("en", ("12.00 USD · 1 item\n", "no goods on this")), ("zh-Hans", ("1 件商品", "无商品"))):
         await page.goto(f"{site}/store/Member:{member.id}?lang={language}")
@@ -171,7 +172,8 @@ async def test_a_call_of_somebody_elses_member_says_when_her_name_shows(db: str,
     page = await _sign_in(browser, site, Role.CONSULTANT, scope=RowScope.OWN)
     row = page.locator("ol.plain li")
     assert "Win back" in await row.inner_text()
-    assert "the name shows once the call is yours" in await row.inner_text()
+    assert "Name shown when you take it" in await row.inner_text()
+    assert "about members whom you do not serve" in await page.inner_text("main")
     assert "Mia" not in await page.content()
     box = await row.bounding_box()
     assert box is not None
