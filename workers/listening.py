@@ -13,6 +13,8 @@ from workers.doorbell import DELIVER, JOBS, Doorbell
 log = logging.getLogger("nestling.worker.listening")
 
 RETRY_SECONDS = 2.0
+LISTENER = "nestling-bell"
+"""How PostgreSQL calls the connection of a worker that listens: who wants to know whether one runs looks for it."""
 LOOK_SECONDS = 20.0  # a connection that died silently is noticed after this
 
 
@@ -25,9 +27,7 @@ async def listen(database_url: str, doorbell: Doorbell) -> None:
     while True:
         connection: asyncpg.Connection | None = None
         try:
-            connection = await asyncpg.connect(
-                database_url, timeout=5, server_settings={"application_name": "nestling-bell"}
-            )
+            connection = await asyncpg.connect(database_url, timeout=5, server_settings={"application_name": LISTENER})
             await connection.add_listener(OUTBOX_BELL, heard)
             doorbell.ring(DELIVER)
             while True:

@@ -78,6 +78,12 @@ async def build_lists(run_on: date, rules: ActRules = ACT_RULES) -> CareReport:
     return await _report(run_id, run_on, is_repeat=is_finished)
 
 
+async def planned(run_on: date) -> CareReport | None:
+    """What was planned for one business date until now; None when nobody began it. Writes nothing."""
+    rows = await connection().execute_query_dict("SELECT id FROM care_runs WHERE run_on = $1", [run_on])
+    return await _report(rows[0]["id"], run_on, is_repeat=True) if rows else None
+
+
 async def _open(run_on: date) -> tuple[UUID, bool]:
     """The run of a date, made when there is none: (id, whether it is finished)."""
     await connection().execute_query(

@@ -1,12 +1,15 @@
 """nestling demo: the whole loop on real purchases, and what keeps, moves and removes it."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from nestling.settings import Settings, settings
+from nestling.words import this_command
 
 app = typer.Typer(invoke_without_command=True, help="From nothing to a working day; stays up until Ctrl-C.")
 
@@ -39,24 +42,40 @@ def prepare(*, households: Households = None) -> None:
 
 @app.command()
 def advance(by: Annotated[str, typer.Argument(help="How far: 7d, 12h, 2w.")]) -> None:
-    """Let time pass: move the demo's clock and bring in what was bought in those days; care and calls follow."""
-    from nestling.demo.advance import advance as move
+    """Let time pass: move the demo's clock, bring in what was bought meanwhile, and tell what the worker made of it."""
     from nestling.demo.advance import span
     from nestling.demo.preflight import refuse_without_extras
-    from nestling.opening import database, services
+    from nestling.opening import services
 
     try:
         how_far = span(by)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     refuse_without_extras(settings())
-
-    async def run(opened: Settings) -> None:
-        async with database(opened):
-            await move(opened.DATABASE_URL, how_far, typer.echo)
-
     with services(settings()) as opened:
-        asyncio.run(run(opened))
+        asyncio.run(_advance(opened, how_far))
+
+
+async def _advance(opened: Settings, how_far: timedelta) -> None:
+    from nestling.demo.advance import advance as move
+    from nestling.demo.new_day import missing, report, wait_for_worker
+    from nestling.demo.place import Place
+    from nestling.demo.progress import Progress
+    from nestling.opening import database
+    from nestling.wiring import worker_config
+    from workers.daily import daily_jobs
+
+    progress, zone = Progress(), ZoneInfo(opened.TIME_ZONE)
+    async with database(opened):
+        moved = await move(opened.DATABASE_URL, how_far, progress.line)
+        with progress.step("The worker's new day") as say:
+            is_served = Place(opened.DATA_DIR).serving() is not None
+            day = await wait_for_worker(daily_jobs(worker_config(opened)), zone, say, is_served=is_served)
+            say("done" if day.is_done else "not finished")
+        new = {"orders": moved.orders, "members": moved.members, "babies": moved.babies}
+        progress.console.print(await report(day, moved.before, new, zone))
+    for line in missing(day, f"{this_command()} demo"):
+        progress.line(line)
 
 
 @app.command()

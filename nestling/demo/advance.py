@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.platform.changes import OUTBOX_BELL, announce
-from domain.platform.clock import advance_business_clock, business_now
+from domain.platform.clock import advance_business_clock
+from nestling.demo.new_day import Lists, look_at_lists
 from nestling.demo.purchases import import_orders, last_purchase_at
 from nestling.demo.synthetic import add_babies, add_people
 from nestling.opening import NotReady
@@ -27,6 +28,7 @@ class Advanced:
     lines: int
     members: int
     babies: int
+    before: Lists  # the call lists before the clock moved
     is_over: bool  # the source has nothing more
 
 
@@ -50,7 +52,8 @@ async def advance(url: str, by: timedelta, say: Callable[[str], None] = lambda _
         raise NotReady(
             f"This database has no demo in it, and its clock is the real one. Start with: {this_command()} demo"
         )
-    counts = await import_orders(url, until=await business_now() + by)
+    before = await look_at_lists()
+    counts = await import_orders(url, until=before.at + by)
     assert counts is not None
     now = counts.until
     people = await add_people(url, now=now)
@@ -58,13 +61,11 @@ async def advance(url: str, by: timedelta, say: Callable[[str], None] = lambda _
     # The clock moves last: the worker scores the new day as soon as it reads it, and must find its purchases there.
     await advance_business_clock(by)
     await announce(OUTBOX_BELL, JOBS)
-    say(f"the business clock reads {now:%Y-%m-%d %H:%M} UTC")
+    say(f"The business clock reads {now:%Y-%m-%d %H:%M} UTC.")
     is_over = now > last_purchase_at()
-    new = f"{people.members} new members, {babies['inferred']} new babies"
-    say(f"{counts.orders:,} orders, {counts.lines:,} lines, {new}")
     if is_over:
-        say(f"there are no more purchases: the source ends {last_purchase_at():%Y-%m-%d %H:%M} UTC")
-    return Advanced(now, counts.orders, counts.lines, people.members, babies["inferred"], is_over)
+        say(f"There are no more purchases: the source ends {last_purchase_at():%Y-%m-%d %H:%M} UTC.")
+    return Advanced(now, counts.orders, counts.lines, people.members, babies["inferred"], before, is_over)
 
 
 async def _is_demo() -> bool:

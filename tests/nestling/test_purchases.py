@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 import pytest
@@ -10,8 +11,10 @@ import pytest_asyncio
 
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.database import connection
+from domain.platform import cron
 from domain.platform.clock import business_now, set_business_clock
 from nestling.demo.advance import advance, span
+from nestling.demo.new_day import missing, report, wait_for_worker
 from nestling.demo.purchases import import_orders, import_purchases
 from nestling.demo.purchases.classes import classify
 from nestling.demo.purchases.source import CORE_BABY, households_in_order, purchases
@@ -19,6 +22,9 @@ from nestling.demo.synthetic import add_babies, add_people
 from nestling.demo.synthetic.children import Signs, children, other_children
 from nestling.demo.synthetic.persons import person, phone
 from nestling.opening import NotReady
+from nestling.settings import Settings
+from nestling.wiring import worker_config
+from workers.daily import daily_jobs
 
 START = datetime(2017, 12, 15, 10, tzinfo=UTC)
 HOUSEHOLDS = 60
@@ -188,6 +194,30 @@ async def test_a_week_brings_the_weeks_purchases_and_the_end_is_told(demo: str) 
     assert "no more purchases: the source ends 2018-01-01 04:01 UTC" in said[-1]
     assert (await advance(demo, timedelta(days=1), said.append)).orders == 0
     assert await one("SELECT count(*) FROM orders") == source.lines.basket_id.nunique()
+
+
+async def test_without_a_worker_it_says_who_will_do_the_rest(demo: str) -> None:
+    week = await advance(demo, timedelta(days=7))
+    settings = Settings(DATABASE_URL=demo, TIME_ZONE="UTC", _env_file=None)  # type: ignore[call-arg]
+    jobs, zone = daily_jobs(worker_config(settings)), ZoneInfo("UTC")
+    day = await wait_for_worker(jobs, zone, lambda _: None, patience=0.2)
+    assert not day.has_worker
+    assert day.left == ["scores", "call lists", "care run"]
+    (said,) = missing(day, "nestling demo")
+    assert said.startswith("No worker runs on this database")
+    assert "make demo" in said
+    assert (await report(day, week.before, {"orders": week.orders}, zone)).row_count > 5
+
+    for job in jobs:
+        await cron.want(job.name, day.dates[job.name])
+        tick = await cron.take("a worker", [job.name])
+        assert tick is not None
+        await cron.finish("a worker", tick, cron.FAILED if job.name == "score" else cron.DONE)
+    ended = await wait_for_worker(jobs, zone, lambda _: None, patience=60)
+    assert (ended.is_done, ended.failed) == (True, ["scores"])
+    assert missing(ended, "nestling demo") == [
+        "The worker failed at the scores; its log says why, and the next day tries again."
+    ]
 
 
 async def test_what_is_made_up_says_so_and_what_is_measured_is_not_mixed_with_it(demo: str) -> None:

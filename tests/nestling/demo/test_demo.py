@@ -186,6 +186,31 @@ def test_the_doctor_finds_all_well(installation: Installation) -> None:
     assert command_of(installation.ready()["pids"]["postgres"])
 
 
+@pytest.mark.timeout(240)
+def test_a_week_passes_and_the_terminal_tells_what_the_worker_made_of_it(installation: Installation) -> None:
+    url = installation.ready()["database_url"]
+    before = query(url, "SELECT (SELECT count(*) FROM orders), business_now()")[0]
+    ((open_before,),) = query(url, "SELECT count(*) FROM callback_tasks WHERE state IN ('OPEN', 'LEASED')")
+    advanced = installation.command("demo", "advance", "7d")
+    assert advanced.returncode == 0, advanced.stderr
+    assert "The worker's new day: done" in advanced.stdout
+    cells = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in advanced.stdout.splitlines()]
+    told = {row[0]: int(row[1].replace(",", "")) for row in cells if len(row) >= 2 and row[1]}
+    after = query(
+        url,
+        "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM scores WHERE as_of = business_now()::date), "
+        "(SELECT count(*) FROM callback_tasks WHERE state IN ('OPEN', 'LEASED')), (SELECT count(*) FROM messages m "
+        "JOIN care_runs r ON r.id = m.care_run_id AND r.run_on = business_now()::date WHERE m.channel <> 'CALL')",
+    )[0]
+    assert told["New orders"] == after[0] - before[0] > 0
+    assert told["Scores live, churn"] + told["Scores live, cross-sell"] == after[1] > 0
+    assert told["Messages planned"] + told["Messages held"] + told["Messages suppressed"] == after[3] > 0
+    changes = told["opened"] + told["expired"] + told["finished"] + told["called off"]
+    assert told["Call-backs open before"] == open_before
+    assert told["Call-backs open now"] == open_before + changes == after[2]
+    assert told["expired"] < 0
+
+
 def test_a_token_made_by_hand_is_let_in_until_it_is_revoked(installation: Installation) -> None:
     made = installation.command("token", "add", "till", "--login", "advisor-1")
     assert made.returncode == 0, made.stderr

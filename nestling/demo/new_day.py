@@ -1,0 +1,200 @@
+"""What the worker makes of a day that `nestling demo advance` brought: waited for, then counted from rows."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.table import Table
+
+from domain.database import connection
+from domain.outreach.care_runs import CareReport, planned
+from domain.platform import cron
+from domain.platform.clock import business_now
+from nestling.words import counted
+from workers.jobs import Job, newest_tick
+from workers.listening import LISTENER
+
+PATIENCE_SECONDS = 180.0
+LOOK_SECONDS = 0.5
+WORKER_SECONDS = 5.0
+"""A worker that was just started is seen within this time."""
+
+ENDS = {cron.DONE, cron.FAILED, cron.SKIPPED}
+TOLD = {"score": "scores", "build_lists": "call lists", "care_run": "care run"}
+
+LATE_AND_SEEN = """
+SELECT (SELECT count(*)::int FROM callback_tasks WHERE state = 'OPEN' AND expires_at <= business_now()) AS late,
+       EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1)
+       OR EXISTS (SELECT FROM cron_ticks WHERE state = 'RUNNING' AND lease_until > clock_timestamp()) AS has_worker
+"""
+CLOSED = (
+    ("expired", "expired", "their time passed and nobody called"), ("done", "finished", ""),
+    ("cancelled", "called off", "no longer wanted, or no longer allowed"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The call lists at a moment of the business clock."""
+
+    at: datetime
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewDay:
+    """How far the day's jobs came: their states by name, on the date of each. `late_calls`: still to be closed."""
+
+    has_worker: bool
+    states: dict[str, str]
+    dates: dict[str, datetime] = field(default_factory=dict)
+    late_calls: int = 0
+
+    @property
+    def left(self) -> list[str]:
+        """The jobs that have not come to their end, as people call them."""
+        return [TOLD.get(name, name) for name, state in self.states.items() if state not in ENDS]
+
+    @property
+    def failed(self) -> list[str]:
+        return [TOLD.get(name, name) for name, state in self.states.items() if state == cron.FAILED]
+
+    @property
+    def is_done(self) -> bool:
+        return not self.left and not self.late_calls
+
+
+async def look_at_lists() -> Lists:
+    rows = await _rows("SELECT count(*)::int AS n FROM callback_tasks WHERE state IN ('OPEN', 'LEASED')")
+    return Lists(await business_now(), rows[0]["n"])
+
+
+async def wait_for_worker(
+    jobs: list[Job],
+    zone: ZoneInfo,
+    say: Callable[[str], None],
+    *,
+    patience: float = PATIENCE_SECONDS,
+    is_served: bool = False,
+) -> NewDay:
+    """Wait until the worker has done the newest due day: scores, call lists, care run, and calls that are too late.
+
+    At most `patience` seconds, and a few only where no worker is to be seen, unless the demo serves (`is_served`): it
+    keeps one alive. The answer says how far it came. Writes nothing.
+    """
+    started = time.monotonic()
+    heard = started
+    while True:
+        day = await _look(jobs, zone, is_served=is_served)
+        now = time.monotonic()
+        heard = now if day.has_worker else heard
+        if day.is_done or now - started > patience or now - heard > min(WORKER_SECONDS, patience):
+            return day
+        doing = [TOLD.get(name, name) for name, state in day.states.items() if state == cron.RUNNING]
+        ended = [TOLD.get(name, name) for name, state in day.states.items() if state in ENDS]
+        parts = [f"{', '.join(ended)} done"] if ended else []
+        parts += [f"{', '.join(doing)} under way"] if doing else []
+        say("; ".join(parts) or "the worker wakes up")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _look(jobs: list[Job], zone: ZoneInfo, *, is_served: bool) -> NewDay:
+    now = (await business_now()).astimezone(zone)
+    dates = {job.name: newest_tick(now, job.at) for job in jobs}
+    ticks = await _rows(
+        "SELECT t.job, t.state FROM cron_ticks t JOIN unnest($1::text[], $2::timestamptz[]) AS due (job, tick) "
+        "ON due.job = t.job AND due.tick = t.tick",
+        list(dates), list(dates.values()),
+    )  # fmt: skip
+    known = {row["job"]: row["state"] for row in ticks}
+    rows = await _rows(LATE_AND_SEEN, LISTENER)
+    states = {name: known.get(name, cron.WANTED) for name in dates}
+    return NewDay(is_served or rows[0]["has_worker"], states, dates, rows[0]["late"])
+
+
+def missing(day: NewDay, demo_command: str) -> list[str]:
+    """What the table cannot tell yet, in sentences; nothing when the day is done."""
+    said = [f"The worker failed at the {name}; its log says why, and the next day tries again." for name in day.failed]
+    left = day.left + (["calls that are too late"] if day.late_calls else [])
+    if left and day.has_worker:
+        said.append(
+            f"The worker has not finished yet ({', '.join(left)}); it goes on by itself, and the pages show it."
+        )
+    elif left:
+        said.append(
+            f"No worker runs on this database, so the rest waits ({', '.join(left)}): the next start of the demo "
+            f"(make demo, or {demo_command}) or of a worker does it."
+        )
+    return said
+
+
+async def report(day: NewDay, before: Lists, new: dict[str, int], zone: ZoneInfo) -> Table:
+    """The table of what came since `before`, counted from rows. `new`: what was fed in, by noun."""
+    table = Table("What came of it", title=f"Since {before.at.astimezone(zone):%Y-%m-%d %H:%M}", title_justify="left")
+    table.add_column("", justify="right")
+    table.add_column("Note")
+    for noun, number in new.items():
+        table.add_row(f"New {noun}", f"{number:,}", "")
+    await _tell_scores(table)
+    await _tell_care(table, day, before)
+    await _tell_calls(table, before)
+    return table
+
+
+async def _tell_scores(table: Table) -> None:
+    rows = await _rows("SELECT model_name, as_of, count(*)::int AS n FROM scores GROUP BY 1, 2 ORDER BY 1")
+    for row in rows:
+        table.add_row(f"Scores live, {row['model_name'].replace('_', '-')}", f"{row['n']:,}", f"as of {row['as_of']}")
+
+
+async def _tell_care(table: Table, day: NewDay, before: Lists) -> None:
+    """The newest care run, when it was due since; where several days went by, they are not made up for."""
+    due = day.dates.get("care_run")
+    if due is None:
+        return
+    if due <= before.at:
+        table.add_row("Messages planned", "0", f"the care run of {due:%Y-%m-%d} was before; the next is at {due:%H:%M}")
+        return
+    run = await planned(due.date())
+    for verdict, told in (("SEND", "planned"), ("HOLD", "held"), ("SUPPRESS", "suppressed")):
+        found = [row for row in (run.by if run else ()) if row["verdict"] == verdict and row["channel"] != "CALL"]
+        table.add_row(f"Messages {told}", f"{sum(row['n'] for row in found):,}", _reasons(found, verdict, run))
+
+
+def _reasons(found: list[dict[str, Any]], verdict: str, run: CareReport | None) -> str:
+    """The reasons that hold most messages back, largest first; of those to send, whose day they are for."""
+    if verdict == "SEND":
+        return f"care run of {run.run_on}" if run else "not yet"
+    by_reason: dict[str, int] = {}
+    for row in found:
+        by_reason[row["reason"]] = by_reason.get(row["reason"], 0) + row["n"]
+    largest = sorted(by_reason.items(), key=lambda item: -item[1])[:3]
+    return ", ".join(f"{reason.lower().replace('_', ' ')} {n:,}" for reason, n in largest)
+
+
+async def _tell_calls(table: Table, before: Lists) -> None:
+    """The call lists then and now, with everything between: opened, expired, finished, called off."""
+    rows = await _rows(
+        "SELECT count(*) FILTER (WHERE created_at > $1)::int AS opened, "
+        "count(*) FILTER (WHERE state = 'EXPIRED' AND closed_at > $1)::int AS expired, "
+        "count(*) FILTER (WHERE state = 'DONE' AND closed_at > $1)::int AS done, "
+        "count(*) FILTER (WHERE state = 'CANCELLED' AND closed_at > $1)::int AS cancelled, "
+        "count(*) FILTER (WHERE state IN ('OPEN', 'LEASED'))::int AS open FROM callback_tasks",
+        before.at,
+    )
+    calls = rows[0]
+    table.add_row("Call-backs open before", f"{before.open:,}", "")
+    table.add_row("  opened", f"+{calls['opened']:,}" if calls["opened"] else "0", "")
+    for state, told, why in CLOSED:
+        table.add_row(f"  {told}", f"-{calls[state]:,}" if calls[state] else "0", why if calls[state] else "")
+    change = calls["open"] - before.open
+    why = f"{counted(abs(change), 'call')} {'fewer' if change < 0 else 'more'} than before" if change else ""
+    table.add_row("Call-backs open now", f"{calls['open']:,}", why)
+
+
+async def _rows(statement: str, *values: Any) -> list[dict[str, Any]]:
+    return await connection().execute_query_dict(statement, list(values))
