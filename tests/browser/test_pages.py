@@ -90,7 +90,8 @@ async def test_a_consultant_takes_a_call_sees_why_logs_it_and_takes_it_back(
     await _is_accessible(page)
     await page.click("text=Take the next call")
     body = await page.inner_text("main")
-    for shown in ("Emma Johnson", "She has not bought for 40 days.", "Pip", "5 months 12 days", "+12025550123"):
+    known = "Baby: told by herself · Birth date: told by herself"
+    for shown in ("Emma Johnson", "She has not bought for 40 days.", "Pip", "5 months 12 days", known, "+12025550123"):
         assert shown in body
     await _is_accessible(page)
 
@@ -250,6 +251,8 @@ async def test_an_advisor_finds_a_member_by_her_last_digits_and_logs_a_visit(
 ) -> None:
     await set_business_clock(NOON)
     member = await _family()
+    guessed = {"presence_source": Source.INFERRED, "presence_confidence": 0.95, "due_source": Source.SYNTHETIC}
+    await make_baby(member, due_on=date(2018, 3, 1), **guessed)
     page = await _sign_in(browser, site, Role.ADVISOR, phone=True, zh=True)
     assert page.url == f"{site}/store"
     await page.fill("#q", "0123")
@@ -260,6 +263,8 @@ async def test_an_advisor_finds_a_member_by_her_last_digits_and_logs_a_visit(
     body = await page.inner_text("main")
     for shown in ("Emma Johnson", "5个月12天", "***0123"):
         assert shown in body
+    assert "宝宝：本人提供 · 出生日期：本人提供" in body
+    assert "宝宝：根据购物推测，把握 95 % · 预产期：演示虚构" in body
     assert "+12025550123" not in await page.content()
     await _is_accessible(page)
     await page.fill("#note", "买了尿不湿，问起辅食。")
