@@ -1,5 +1,7 @@
 # Nestling. `make demo` and `make test` need Python 3.11+ and make, nothing else; scripts/bootstrap does the rest.
 BIN = .venv/bin
+# A process for each core, at most four; a file of tests stays in one. Each has a database of its own.
+ABREAST = --numprocesses auto --maxprocesses 4 --dist loadfile
 MAKEFLAGS += --no-print-directory
 .PHONY: demo test long check wheel bench lock clean setup setup-browser
 
@@ -7,7 +9,7 @@ demo: setup ## from nothing to a working day; Ctrl-C ends it and keeps its data
 	@exec $(BIN)/nestling demo $(if $(READY_FILE),--ready-file '$(READY_FILE)') $(if $(HOUSEHOLDS),--households $(HOUSEHOLDS))
 
 test: setup-browser ## every test not marked long, on real services
-	@TREE_BEFORE=$$(scripts/tree); export TREE_BEFORE; $(BIN)/python -m pytest -q && scripts/tree --passed
+	@TREE_BEFORE=$$(scripts/tree); export TREE_BEFORE; $(BIN)/python -m pytest -q $(ABREAST) && scripts/tree --passed
 
 long: setup-browser ## storms, the wheel in an empty folder, large property runs: at most 30 minutes
 	@$(BIN)/python -m pytest -q -m long --timeout 900

@@ -85,10 +85,15 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def database_url(postgres_url: str) -> Iterator[str]:
-    """The run's own database, migrated and empty; dropped at the end."""
+def template(postgres_url: str) -> str:
+    """The name of a migrated, empty database that nobody is connected to."""
+    return asyncio.run(_make_template(postgres_url))
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres_url: str, template: str) -> Iterator[str]:
+    """The run's own database, migrated and empty; dropped at the end. Processes of one run have one each."""
     name = f"nestling_test_{os.getpid()}_{secrets.token_hex(3)}"
-    template = asyncio.run(_make_template(postgres_url))
     asyncio.run(_clone(postgres_url, template, name))
     yield _named(postgres_url, name)
     asyncio.run(_drop(postgres_url, name))

@@ -45,10 +45,8 @@ def test_phones_are_distinct_and_reach_nobody() -> None:
             phonenumbers.parse(number)
 
 
-async def test_a_world_is_made_once_and_says_everywhere_that_it_is_synthetic(
-    postgres_url: str, database_url: str
-) -> None:
-    name = await make_world(postgres_url, SMALL, migrated=database_url.rpartition("/")[2])
+async def test_a_world_is_made_once_and_says_everywhere_that_it_is_synthetic(postgres_url: str, template: str) -> None:
+    name = await make_world(postgres_url, SMALL, migrated=template)
     try:
         assert await make_world(postgres_url, SMALL) == name
         async with world(postgres_url, SMALL, f"{name}_c"[-60:]) as url, connected(url) as connection:
