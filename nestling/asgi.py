@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 
 from api.app import create_app
-from nestling.opening import refuse_demo_accounts
+from nestling.opening import refuse_demo_leftovers
 from nestling.settings import NO_REDIS, Settings, refusals, settings
 from nestling.wiring import api_config
 
@@ -21,13 +21,13 @@ def _told(found: Settings) -> Settings:
 
 
 def _application(found: Settings) -> Starlette:
-    """The application; in production it never begins to serve a database that has demo accounts."""
+    """The application; in production it never begins to serve a database that a demo left something in."""
     made = create_app(api_config(found))
     opened = made.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await refuse_demo_accounts(found)
+        await refuse_demo_leftovers(found)
         async with opened(app):
             yield
 

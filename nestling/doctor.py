@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from nestling.migrations import pending
-from nestling.opening import without_password
+from nestling.opening import CLOCK_REMEDY, MOVED_CLOCK, without_password
 from nestling.settings import Settings, refusals
 from nestling.words import counted, this_command
 
@@ -99,18 +99,19 @@ async def _look_at_queue(reader: asyncpg.Connection, _: Settings) -> list[Findin
 
 
 async def _look_at_clock(reader: asyncpg.Connection, settings: Settings) -> list[Finding]:
-    there, business = await reader.fetchrow("SELECT now(), business_now()")
+    there, moved_to = await reader.fetchval("SELECT now()"), await reader.fetchval(MOVED_CLOCK)
     found = []
     apart = abs(there - datetime.now(UTC))
     if apart > timedelta(seconds=5):
         told = f"this machine and PostgreSQL are {apart.total_seconds():.0f} s apart"
         found.append(Finding("clock", Health.ILL, told, "Set both by NTP: leases and retries compare their clocks."))
-    if business != there and settings.is_production:
-        remedy = "Production runs on the real clock. DELETE FROM clock_offsets"
-        found.append(Finding("clock", Health.ILL, f"the business clock reads {business:%Y-%m-%d %H:%M} UTC", remedy))
-    elif business != there:
-        told = f"the business clock reads {business:%Y-%m-%d %H:%M} UTC (a demo's: nestling demo advance moves it)"
-        found.append(Finding("clock", Health.WORTH_KNOWING, told))
+    if moved_to is not None:
+        told = f"the business clock reads {moved_to:%Y-%m-%d %H:%M} UTC"
+        if settings.is_production:
+            found.append(Finding("clock", Health.ILL, told, CLOCK_REMEDY))
+        else:
+            told += " (a demo's: nestling demo advance moves it)"
+            found.append(Finding("clock", Health.WORTH_KNOWING, told))
     return found or [Finding("clock", Health.WELL, "the business clock is the real one")]
 
 

@@ -21,6 +21,12 @@ class NotReady(Exception):
     """The command cannot run now. The text is for the person at the terminal: what is wrong, how to mend it."""
 
 
+MOVED_CLOCK = "SELECT business_now() FROM clock_offsets WHERE name = 'business' AND offset_us <> 0"
+"""What the business clock reads where it is not the real one; no row where it is."""
+CLOCK_REMEDY = 'Production runs on the real clock. Run: psql "$DATABASE_URL" -c "DELETE FROM clock_offsets"'
+"""What to do about a business clock that a demo moved."""
+
+
 @contextmanager
 def services(settings: Settings, *, redis: bool = False, say: Callable[[str], None] = print) -> Iterator[Settings]:
     """The settings with DATABASE_URL (and REDIS_URL) filled: given ones as they are, else the embedded servers.
@@ -71,22 +77,30 @@ async def refuse_pending(settings: Settings) -> None:
         raise NotReady(f"The database lacks {lacks}. Run: {this_command()} migrate")
 
 
-async def refuse_demo_accounts(settings: Settings) -> None:
-    """Production never starts with accounts or tokens whose passwords stand in a README."""
+async def refuse_demo_leftovers(settings: Settings) -> None:
+    """Production never starts on what a demo left in the database: accounts or tokens whose passwords stand in a
+    README, and a clock by which care goes out on another day."""
     if not settings.is_production:
         return
     reader = await asyncpg.connect(settings.DATABASE_URL)
     try:
         accounts = await reader.fetchval("SELECT count(*) FROM accounts WHERE is_demo AND is_active")
         tokens = await reader.fetchval("SELECT count(*) FROM api_tokens WHERE is_demo AND revoked_at IS NULL")
+        moved_to = await reader.fetchval(MOVED_CLOCK)
     finally:
         await reader.close()
+    found = []
     if accounts or tokens:
-        raise NotReady(
-            f"Production refuses to start: the database has {counted(accounts, 'active demo account')} and "
-            f"{counted(tokens, 'demo token')}. "
-            f"Run: {this_command()} user disable-demo"
-        )
+        has = f"{counted(accounts, 'active demo account')} and {counted(tokens, 'demo token')}"
+        found.append(f"The database has {has}. Run: {this_command()} user disable-demo")
+    if moved_to is not None:
+        found.append(f"The business clock reads {moved_to:%Y-%m-%d %H:%M} UTC. {CLOCK_REMEDY}")
+    _refuse(found)
+
+
+def _refuse(found: list[str]) -> None:
+    if found:
+        raise NotReady("Production refuses to start:\n" + "\n".join(f"- {said}" for said in found))
 
 
 def without_password(url: str) -> str:

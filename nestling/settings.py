@@ -164,7 +164,7 @@ SHORTEST_KEY = 32
 def refusals(settings: Settings) -> list[str]:
     """Why production may not start with these settings, each with its mend; empty elsewhere and when all is well.
 
-    Demo accounts are in the database, so `nestling.opening.refuse_demo_accounts` looks for them when it is open.
+    What a demo left is in the database, so `nestling.opening.refuse_demo_leftovers` looks for it when that is open.
     """
     if not settings.is_production:
         return []

@@ -12,13 +12,13 @@ from nestling.settings import NO_REDIS, Settings, refusals, settings
 def _opened() -> Iterator[Settings]:
     """The servers of this installation; refuses what may not start. The URLs go into the environment, because web
     processes that are started from here read their settings again."""
-    from nestling.opening import NotReady, refuse_demo_accounts, refuse_pending, services
+    from nestling.opening import NotReady, refuse_demo_leftovers, refuse_pending, services
 
     if refused := refusals(settings()):
         raise NotReady("Production refuses to start:\n" + "\n".join(f"- {said}" for said in refused))
     with services(settings(), redis=True) as opened:
         asyncio.run(refuse_pending(opened))
-        asyncio.run(refuse_demo_accounts(opened))
+        asyncio.run(refuse_demo_leftovers(opened))
         os.environ |= {"DATABASE_URL": opened.DATABASE_URL, "REDIS_URL": opened.REDIS_URL or NO_REDIS}
         settings.cache_clear()
         yield opened

@@ -229,7 +229,7 @@ def test_a_token_made_by_hand_is_let_in_until_it_is_revoked(installation: Instal
     assert installation.command("token", "revoke", token_id).returncode == 1
 
 
-def test_production_refuses_to_serve_a_database_with_demo_accounts(installation: Installation) -> None:
+def test_production_refuses_to_serve_a_database_with_demo_accounts_or_a_moved_clock(installation: Installation) -> None:
     production = {
         **dict.fromkeys(KEYS, "x" * 40), "ENVIRONMENT": "production", "COOKIE_SECURE": "true",
         "PUBLIC_URL": "https://crm.example", "DATABASE_URL": installation.ready()["database_url"],
@@ -240,6 +240,8 @@ def test_production_refuses_to_serve_a_database_with_demo_accounts(installation:
         assert refused.returncode == 1
         assert "5 active demo accounts" in refused.stderr
         assert "nestling user disable-demo" in refused.stderr
+        assert "The business clock reads 20" in refused.stderr
+        assert "DELETE FROM clock_offsets" in refused.stderr
     unsafe = installation.command("serve", **{**production, "SECRET_KEY": "not-secret-development-only"})
     assert "SECRET_KEY is the default" in unsafe.stderr
 
