@@ -13,7 +13,7 @@ from tortoise import Tortoise
 from domain.database import tortoise_config
 from domain.gateway import suppressions
 from nestling.migrations import pending
-from nestling.settings import NO_REDIS, Settings
+from nestling.settings import NO_REDIS, Settings, refusals
 from nestling.words import counted, this_command
 
 
@@ -29,6 +29,14 @@ CLOCK_REMEDY = 'Production runs on the real clock. Run: psql "$DATABASE_URL" -c 
 
 @contextmanager
 def services(settings: Settings, *, redis: bool = False, say: Callable[[str], None] = print) -> Iterator[Settings]:
+    """The servers of a command that works with people's data: what production refuses is said before one starts."""
+    refuse_unsafe(settings)
+    with servers(settings, redis=redis, say=say) as opened:
+        yield opened
+
+
+@contextmanager
+def servers(settings: Settings, *, redis: bool = False, say: Callable[[str], None] = print) -> Iterator[Settings]:
     """The settings with DATABASE_URL (and REDIS_URL) filled: given ones as they are, else the embedded servers.
 
     A running embedded server is shared and left running; one that was started here is stopped at the end, unless
@@ -52,7 +60,11 @@ def services(settings: Settings, *, redis: bool = False, say: Callable[[str], No
 
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[None]:
-    """The ORM on the settings' database, for one command; refuses a database that lacks migrations."""
+    """The ORM on the settings' database, for one command; refuses a database that lacks migrations.
+
+    In production it refuses unsafe settings too: by the hashes of a default key no suppression would be found.
+    """
+    refuse_unsafe(settings)
     await refuse_pending(settings)
     config = tortoise_config(settings.DATABASE_URL, max_size=settings.DATABASE_POOL_SIZE)
     await Tortoise.init(config=config, _enable_global_fallback=True)
@@ -61,6 +73,11 @@ async def database(settings: Settings) -> AsyncIterator[None]:
         yield
     finally:
         await Tortoise.close_connections()
+
+
+def refuse_unsafe(settings: Settings) -> None:
+    """Raise NotReady when production may not run with these settings."""
+    _refuse(refusals(settings))
 
 
 async def refuse_pending(settings: Settings) -> None:

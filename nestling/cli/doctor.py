@@ -11,11 +11,11 @@ from nestling.settings import settings
 def doctor() -> None:
     """Look at services, migrations, queue, clock and providers, and say what to do. Fails when something is ill."""
     from nestling import doctor as looks
-    from nestling.opening import services
+    from nestling.opening import servers
 
     console = Console(highlight=False, soft_wrap=True)
     found = looks.look_at_machine(settings())
-    with services(settings(), redis=True) as opened:
+    with servers(settings(), redis=True) as opened:
         found += asyncio.run(looks.look_at_database(opened))
         found += looks.look_at_redis(opened)
     found += looks.look_at_providers(settings())

@@ -15,7 +15,7 @@ def migrate(
 ) -> None:
     """Bring the database to the newest migration; one process at a time, others wait."""
     from nestling import migrations
-    from nestling.opening import services
+    from nestling.opening import servers
 
     if check:
         found = asyncio.run(migrations.drift())
@@ -32,7 +32,7 @@ def migrate(
         drafted = asyncio.run(migrations.draft(draft))
         typer.echo(f"review {drafted} and add its constraints" if drafted else "migrations: in step, nothing to write")
         return
-    with services(settings()) as opened:
+    with servers(settings()) as opened:
         missing = asyncio.run(migrations.pending(opened.DATABASE_URL))
         asyncio.run(migrations.migrate(opened.DATABASE_URL))
     typer.echo(f"migrations: applied {', '.join(missing)}" if missing else "migrations: nothing to do")

@@ -5,17 +5,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nestling.settings import NO_REDIS, Settings, refusals, settings
+from nestling.settings import NO_REDIS, Settings, settings
 
 
 @contextmanager
 def _opened() -> Iterator[Settings]:
     """The servers of this installation; refuses what may not start. The URLs go into the environment, because web
     processes that are started from here read their settings again."""
-    from nestling.opening import NotReady, refuse_demo_leftovers, refuse_pending, services
+    from nestling.opening import refuse_demo_leftovers, refuse_pending, services
 
-    if refused := refusals(settings()):
-        raise NotReady("Production refuses to start:\n" + "\n".join(f"- {said}" for said in refused))
     with services(settings(), redis=True) as opened:
         asyncio.run(refuse_pending(opened))
         asyncio.run(refuse_demo_leftovers(opened))

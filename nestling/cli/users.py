@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import closing
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -26,7 +27,7 @@ def _with_database(work: Coroutine[Any, Any, T]) -> T:
         async with database(opened):
             return await work
 
-    with services(settings(), say=lambda said: typer.echo(said, err=True)) as opened:
+    with closing(work), services(settings(), say=lambda said: typer.echo(said, err=True)) as opened:
         return asyncio.run(run())
 
 

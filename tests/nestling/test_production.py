@@ -4,8 +4,11 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+from domain.outreach.care_runs import CareRun
+from domain.people.members import Member
 from domain.platform.clock import advance_business_clock
 from nestling.embedded.processes import free_port
+from nestling.settings import DEFAULT_KEY
 from tests.nestling.commands import PRODUCTION, nestling, run
 
 
@@ -22,3 +25,34 @@ async def test_it_never_works_on_a_moved_clock(db: str, tmp_path: Path) -> None:
         assert "The business clock reads 20" in refused.stderr
         assert 'psql "$DATABASE_URL" -c "DELETE FROM clock_offsets"' in refused.stderr
         assert "demo account" not in refused.stderr
+
+
+async def test_no_command_works_with_a_key_that_was_forgotten(db: str, tmp_path: Path) -> None:
+    forgotten = {**PRODUCTION, "ADDRESS_HASH_KEY": DEFAULT_KEY}
+    file = tmp_path / "members.csv"
+    file.write_text("external_id\n1\n")
+    for refused in await asyncio.gather(
+        nestling(tmp_path, db, "import", "members", str(file), "--source", "pos", **forgotten),
+        nestling(tmp_path, db, "care", "run", **forgotten),
+        nestling(tmp_path, db, "user", "list", **forgotten),
+        nestling(tmp_path, db, "score", **forgotten),
+        nestling(tmp_path, "", "user", "list", **PRODUCTION),
+    ):
+        assert refused.returncode == 1, refused.args
+        assert "Traceback" not in refused.stderr
+        assert "Warning" not in refused.stderr
+        assert ("ADDRESS_HASH_KEY is the default." in refused.stderr) != ("DATABASE_URL is not set" in refused.stderr)
+        assert refused.stdout == ""
+    assert not (tmp_path / ".nestling").exists(), "an embedded server was started"
+    assert [await table.all().count() for table in (Member, CareRun)] == [0, 0]
+
+
+async def test_the_doctor_and_the_migrations_work_with_any_key(db: str, tmp_path: Path) -> None:
+    forgotten = {**PRODUCTION, "ADDRESS_HASH_KEY": DEFAULT_KEY}
+    looked, migrated = await asyncio.gather(
+        nestling(tmp_path, db, "doctor", **forgotten), nestling(tmp_path, db, "migrate", **forgotten)
+    )
+    assert looked.returncode == 1
+    assert "ADDRESS_HASH_KEY is the default." in looked.stdout
+    assert "the business clock is the real one" in looked.stdout
+    assert migrated.returncode == 0, migrated.stderr
