@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.commerce.products import FormulaClass
@@ -21,6 +20,7 @@ from domain.people.consents import ConsentState
 from domain.people.members import MemberStatus
 from domain.platform.sources import Channel, Purpose
 from domain.stages.engine import BabyDates
+from tests.properties import holds_for
 
 FRIDAY_NOON = datetime(2017, 12, 15, 12, 0, tzinfo=UTC)
 MIA, BEN = UUID(int=1), UUID(int=2)
@@ -222,8 +222,7 @@ snapshots = st.builds(
 )  # fmt: skip
 
 
-@given(snapshots)
-@settings(max_examples=400, deadline=None)
+@holds_for(snapshots, examples=400)
 def test_a_stored_decision_replays_identically(snapshot: Snapshot) -> None:
     stored = json.dumps(snapshot_to_json(snapshot))
     again = snapshot_from_json(json.loads(stored))
@@ -231,8 +230,7 @@ def test_a_stored_decision_replays_identically(snapshot: Snapshot) -> None:
     assert decide(again) == decide(snapshot)
 
 
-@given(st.lists(snapshots, max_size=30))
-@settings(max_examples=100, deadline=None)
+@holds_for(st.lists(snapshots, max_size=30), examples=100, many=2_000)
 def test_eligible_is_sent_and_held_and_suppressed(many: list[Snapshot]) -> None:
     answers = [decide(snapshot) for snapshot in many]
     counts = Counter(answer.verdict for answer in answers)
@@ -243,8 +241,7 @@ def test_eligible_is_sent_and_held_and_suppressed(many: list[Snapshot]) -> None:
         assert (answer.verdict is Verdict.HOLD) <= (set(answer.reasons) <= CURED_BY_TIME)
 
 
-@given(snapshots, st.sampled_from([FormulaClass.INFANT_FORMULA, FormulaClass.UNKNOWN]))
-@settings(max_examples=300, deadline=None)
+@holds_for(snapshots, st.sampled_from([FormulaClass.INFANT_FORMULA, FormulaClass.UNKNOWN]), examples=300)
 def test_nothing_ever_promotes_infant_formula(snapshot: Snapshot, formula_class: FormulaClass) -> None:
     answer = decide(replace(snapshot, formula_class=formula_class))
     if snapshot.purpose is Purpose.PROMOTION or snapshot.has_reward:
@@ -252,8 +249,7 @@ def test_nothing_ever_promotes_infant_formula(snapshot: Snapshot, formula_class:
         assert Reason.FORMULA_LAW in answer.reasons
 
 
-@given(snapshots, st.integers(0, 23), st.integers(0, 5))
-@settings(max_examples=300, deadline=None)
+@holds_for(snapshots, st.integers(0, 23), st.integers(0, 5), examples=300, many=10_000)
 def test_a_held_touch_may_leave_at_its_next_possible_time_and_not_a_moment_before(
     snapshot: Snapshot, hour: int, touches: int
 ) -> None:

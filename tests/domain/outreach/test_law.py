@@ -3,11 +3,13 @@
 from datetime import time
 
 import pytest
+from hypothesis import strategies as st
 
 from domain.commerce.products import FormulaClass
 from domain.outreach.law.packs import binding_formula_rule, hours_for, opt_out_words, packs, packs_for, sms_signature
 from domain.outreach.law.wording import advertises_formula
 from domain.platform.sources import Channel, Purpose
+from tests.properties import holds_for
 
 EVERYWHERE = ["US", "CN", "GB", "DE", "PH", "BR", "??"]
 
@@ -27,6 +29,29 @@ def test_no_substitute_is_promoted_while_the_youngest_is_under_six_months(
     for formula_class in FormulaClass:
         rule = binding_formula_rule(jurisdiction, formula_class, ages)
         assert (rule is None) == (formula_class is FormulaClass.NONE)
+
+
+ages_of_children = st.lists(st.none() | st.integers(0, 90), max_size=4)
+
+
+@holds_for(
+    st.sampled_from(EVERYWHERE) | st.text(max_size=3),
+    st.sampled_from(FormulaClass),
+    ages_of_children,
+    st.none() | st.integers(0, 90),
+)
+def test_one_more_child_may_bind_and_never_frees(
+    jurisdiction: str, formula_class: FormulaClass, ages: list[int | None], one_more: int | None
+) -> None:
+    before = binding_formula_rule(jurisdiction, formula_class, ages)
+    after = binding_formula_rule(jurisdiction, formula_class, [*ages, one_more])
+    youngest = min(-1 if age is None else age for age in [*ages, one_more])
+    if before is not None and ages:
+        assert after is not None
+    if formula_class is FormulaClass.NONE:
+        assert after is None
+    elif youngest < 6 or formula_class in (FormulaClass.INFANT_FORMULA, FormulaClass.UNKNOWN):
+        assert after is not None
 
 
 @pytest.mark.parametrize(

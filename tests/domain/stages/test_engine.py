@@ -3,13 +3,13 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.stages.calendar import Age, add_months, age_on
 from domain.stages.engine import BabyDates, read, stage_began_on, stage_window, stage_windows, youngest_months
 from domain.stages.rules import RULES, Stage
 from domain.stages.wording import NAMES, say, say_age
+from tests.properties import holds_for
 
 DAY = timedelta(days=1)
 days = st.dates(date(2012, 1, 1), date(2032, 12, 31))
@@ -124,16 +124,14 @@ def test_ages_are_said_as_people_say_them() -> None:
     assert set(NAMES) == set(Stage)
 
 
-@given(babies, days)
-@settings(max_examples=600)
+@holds_for(babies, days, examples=600)
 def test_the_windows_hold_exactly_the_babies_that_the_engine_reads(dates: BabyDates, on: date) -> None:
     holding = [window.stage for window in stage_windows(on) if window.holds(dates)]
     reading = read(dates, on)
     assert holding == ([] if reading.stage is Stage.UNKNOWN else [reading.stage])
 
 
-@given(st.sampled_from(list(RULES.childhood)), days, st.integers(-1, 1))
-@settings(max_examples=600)
+@holds_for(st.sampled_from(list(RULES.childhood)), days, st.integers(-1, 1), examples=600)
 def test_the_windows_edges_are_exact(stage: Stage, on: date, shift: int) -> None:
     """Random babies seldom hit an edge, so aim at it."""
     window = stage_window(stage, on)
@@ -144,8 +142,7 @@ def test_the_windows_edges_are_exact(stage: Stage, on: date, shift: int) -> None
             assert window.holds(dates) == (read(dates, on).stage is stage)
 
 
-@given(babies, days)
-@settings(max_examples=300)
+@holds_for(babies, days, examples=300)
 def test_the_next_stage_begins_on_the_day_it_is_announced(dates: BabyDates, on: date) -> None:
     reading = read(dates, on)
     coming = reading.next_stage_on
@@ -159,7 +156,7 @@ def test_the_next_stage_begins_on_the_day_it_is_announced(dates: BabyDates, on: 
         assert read(dates, reading.next_formula_stage_on).formula_stage == reading.next_formula_stage
 
 
-@given(days, days)
+@holds_for(days, days)
 def test_ages_count_like_month_addition(born_on: date, on: date) -> None:
     if born_on > on:
         return
@@ -168,7 +165,7 @@ def test_ages_count_like_month_addition(born_on: date, on: date) -> None:
     assert add_months(born_on, age.months + 1) > on
 
 
-@given(babies, days)
+@holds_for(babies, days)
 def test_corrected_age_never_makes_a_baby_older(dates: BabyDates, on: date) -> None:
     reading = read(dates, on)
     if reading.age and reading.corrected_age:
