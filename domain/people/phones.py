@@ -6,6 +6,7 @@ import unicodedata
 import phonenumbers
 
 EMAIL_LENGTH = 320
+E164_LENGTH = 16  # a plus and 15 digits; the library lets German numbers have more
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\\\]]+@[^\s@.]+(\.[^\s@.]+)+")
 _FICTIONAL = re.compile(r"\+1\d{3}55501\d\d")  # NPA 555-0100..0199 belong to nobody
 
@@ -18,7 +19,8 @@ def normalised_phone(text: str, region: str) -> str | None:
         return None
     if not phonenumbers.is_valid_number(number) or number.extension:
         return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    written = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return written if len(written) <= E164_LENGTH else None
 
 
 def normalised_email(text: str) -> str | None:
