@@ -135,8 +135,7 @@ async def land_chunk(batch: Batch, rows: Sequence[Row], land: Lander) -> Counts:
         if counts.get("read_to", 0) >= rows[-1].number:
             return Counts()
         outcomes = await land(batch.source, rows)
-        await _keep_issues(batch, rows, outcomes)
-        await _resolve(batch, rows, outcomes)
+        await _resolve(batch, rows, outcomes, await _keep_issues(batch, rows, outcomes))
         added = count(outcomes)
         for name in ("read", "landed", "repeated", "waiting"):
             counts[name] = counts.get(name, 0) + getattr(added, name)
@@ -177,14 +176,15 @@ async def _take_turn(kind: str, source: str) -> None:
     )
 
 
-async def _keep_issues(batch: Batch, rows: Sequence[Row], outcomes: Sequence[RowOutcome]) -> None:
+async def _keep_issues(batch: Batch, rows: Sequence[Row], outcomes: Sequence[RowOutcome]) -> list[str]:
+    """Keep the rows that wait, each issue once; answers the hashes of these rows."""
     found: list[tuple[Row, str, Issue]] = []
     for row, outcome in zip(rows, outcomes, strict=True):
         if isinstance(outcome, tuple):
             said = orjson.dumps([batch.kind, batch.source, row.number, row.values])
             found += [(row, hashlib.sha256(said).hexdigest(), issue) for issue in outcome]
     if not found:
-        return
+        return []
     await connection().execute_query(
         "INSERT INTO import_issues (batch_id, row_no, record_key, row_hash, column_name, code, message, row_data) "
         "SELECT $1, g.row_no, g.record_key, g.row_hash, g.column_name, g.code, g.message, g.row_data::jsonb "
@@ -202,12 +202,16 @@ async def _keep_issues(batch: Batch, rows: Sequence[Row], outcomes: Sequence[Row
             [orjson.dumps(row.values).decode() for row, _, _ in found],
         ],
     )
+    return [digest for _, digest, _ in found]
 
 
-async def _resolve(batch: Batch, rows: Sequence[Row], outcomes: Sequence[RowOutcome]) -> None:
+async def _resolve(
+    batch: Batch, rows: Sequence[Row], outcomes: Sequence[RowOutcome], still_waiting: Sequence[str]
+) -> None:
     """What waited is settled when its record is in, or when its mended copy came back with the issue's number.
 
-    The raw row goes then: it is in its table, or waits in its new form.
+    The raw row goes then: it is in its table, or waits in its new form. What came just now and waits is not settled by
+    another row of its record.
     """
     keys = {row.key for row, outcome in zip(rows, outcomes, strict=True) if not isinstance(outcome, tuple) and row.key}
     numbers = {row.issue for row in rows if row.issue is not None}
@@ -216,10 +220,10 @@ async def _resolve(batch: Batch, rows: Sequence[Row], outcomes: Sequence[RowOutc
     await connection().execute_query(
         "UPDATE import_issues i SET resolved_at = $5, row_data = '{}' FROM imports b "
         "WHERE b.id = i.batch_id AND b.kind = $1 AND b.source = $2 AND i.resolved_at IS NULL "
-        "AND ((i.record_key = ANY($3::text[]) AND i.code <> 'payload_changed') "
+        "AND i.row_hash <> ALL($6::text[]) AND ((i.record_key = ANY($3::text[]) AND i.code <> 'payload_changed') "
         "OR (i.batch_id, i.row_no) IN "
         "(SELECT o.batch_id, o.row_no FROM import_issues o WHERE o.id = ANY($4::bigint[])))",
-        [batch.kind, batch.source, sorted(keys), sorted(numbers), real_now()],
+        [batch.kind, batch.source, sorted(keys), sorted(numbers), real_now(), still_waiting],
     )
 
 
