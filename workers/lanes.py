@@ -9,7 +9,9 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from domain.gateway.attempts import Attempt, NotPosted, record_attempts
+import structlog
+
+from domain.gateway.attempts import Attempt, NotPosted, Recorded, record_attempts
 from domain.gateway.claims import Claimed, claim
 from domain.gateway.delivery import Outcome, Provider, Unknown
 from domain.gateway.renderings import Letterhead
@@ -18,6 +20,7 @@ from workers.database import step
 from workers.doorbell import DELIVER, Doorbell
 
 log = logging.getLogger("nestling.worker.lane")
+outcomes = structlog.stdlib.get_logger("nestling.worker.lane")
 
 SPARE = timedelta(seconds=1)  # a lease must outlast the provider's time-out by this, or nothing is posted
 BATCHES = 4  # messages leased for each request in flight: a claim costs the same for one message and for many
@@ -120,8 +123,21 @@ class Lane:
     async def _write(self, results: list[Attempt]) -> None:
         until = real_now() + (LAST_WORDS if self._stopping else self._lease)
         while results and real_now() < until:
-            written = await step("record", lambda: record_attempts(self._owner, results, self._provider.traits), -1)
-            if written >= 0:
-                if written < len(results):
-                    log.warning("%d results came after their lease", len(results) - written)
+            written = await step("record", lambda: record_attempts(self._owner, results, self._provider.traits), None)
+            if written is not None:
+                await asyncio.to_thread(self._tell, written)  # requests go on meanwhile
+                if len(written) < len(results):
+                    log.warning("%d results came after their lease", len(results) - len(written))
                 return
+
+    def _tell(self, written: list[Recorded]) -> None:
+        """One line an attempt, by ids: whom it was for and what it said stand in the database only."""
+        for one in written:
+            outcomes.info(
+                "attempt recorded",
+                message_id=str(one.message_id),
+                attempt=one.attempt,
+                provider=self._provider.name,
+                state=one.state.value,
+                code=one.code,
+            )

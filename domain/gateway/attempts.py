@@ -39,6 +39,16 @@ class Attempt:
     outcome: Outcome | NotPosted
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An attempt as it was written: the message's state after it, and why."""
+
+    message_id: UUID
+    attempt: int
+    state: MessageState
+    code: str
+
+
 def backoff(attempt: int, asked_for: timedelta | None = None) -> timedelta:
     """Full jitter: anything up to a ceiling that doubles with each attempt.
 
@@ -50,10 +60,10 @@ def backoff(attempt: int, asked_for: timedelta | None = None) -> timedelta:
     return min(FIRST_WAIT * (1 << min(attempt, 20)), LONGEST_WAIT) * jitter
 
 
-async def record_attempts(owner: str, attempts: Sequence[Attempt], traits: Traits) -> int:
+async def record_attempts(owner: str, attempts: Sequence[Attempt], traits: Traits) -> list[Recorded]:
     """Write results where `owner` still holds that attempt; a result that comes after its lease changes nothing.
 
-    Idempotent. Receipts that came before the answer are applied in the same transaction. Answers how many were written.
+    Idempotent. Receipts that came before the answer are applied in the same transaction. Answers what was written.
     """
     async with in_transaction():
         rows = await connection().execute_query_dict(
@@ -62,7 +72,7 @@ async def record_attempts(owner: str, attempts: Sequence[Attempt], traits: Trait
         await give_back_slots((row["member_id"], row["slot_window"]) for row in rows if row["slot_window"])
         await apply_waiting([row["id"] for row in rows])
         await announce_members({row["member_id"] for row in rows})
-    return len(rows)
+    return [Recorded(row["id"], row["attempt"], MessageState(row["state"]), row["cause"]) for row in rows]
 
 
 def _result(attempt: Attempt, traits: Traits) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 -- What became of attempts, written only where the worker still holds the lease of that very attempt (the fence).
--- $1 lease owner, $2 jsonb: an array of results. Answers the messages that were changed, with the slots to give back.
+-- $1 lease owner, $2 jsonb: an array of results. Answers what was written, with the slots to give back.
 WITH result AS (
     SELECT * FROM jsonb_to_recordset($2::jsonb) AS r(
         id uuid, attempt int, state text, cause text, provider_ref text, wait_seconds float8, is_sent bool,
@@ -32,4 +32,4 @@ WITH result AS (
     INSERT INTO message_events (message_id, from_state, to_state, cause, attempt, provider_ref)
     SELECT id, 'SENDING', state, cause, attempt, provider_ref FROM changed
 )
-SELECT id, member_id, state, CASE WHEN gives_slot_back THEN slot_window END AS slot_window FROM changed
+SELECT id, member_id, attempt, state, cause, CASE WHEN gives_slot_back THEN slot_window END AS slot_window FROM changed

@@ -1,6 +1,7 @@
 """The worker process: with and without a Redis, stopping gracefully, and its daily jobs."""
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,40 @@ async def test_without_a_redis_a_message_leaves_within_two_seconds(db: str, tmp_
                 assert one.end() == 0
     assert await states() == {"DELIVERED": 10, "ACCEPTED": 20}
     assert await CallbackTask.all().count() == 10
+
+
+async def test_every_attempt_is_a_line_of_the_log_and_no_person_is(db: str, tmp_path: Path) -> None:
+    """The canary: whatever marks a person stands in the database and with the provider, and in nobody's log."""
+    async with web(db) as url:
+        with simulator(tmp_path, script="rough", seed_=3, webhook_url=f"{url}/hooks/sms_http") as provider:
+            people = await make_people(24, Channel.SMS, Channel.EMAIL)
+            await connection().execute_query("UPDATE members SET full_name = 'Canaria Vogel', name_key = 'canaria'")
+            await plan_notes(people, Channel.SMS)
+            await plan_notes(people, Channel.EMAIL)
+            environment = worker_environment(db, provider, timeout=1) | {"LOG_JSON": "true", "LOG_LEVEL": "DEBUG"}
+            with worker(tmp_path, environment) as one:
+                await until(lambda: _handed(30), 30, states)
+                assert one.end() == 0
+    lines = [json.loads(line) for line in one.words.splitlines() if line.startswith("{")]
+    told = {
+        (line["message_id"], line["attempt"], line["state"], line["code"])
+        for line in lines
+        if line["event"] == "attempt recorded"
+    }
+    recorded = await connection().execute_query_dict(
+        "SELECT message_id::text, attempt, to_state, cause FROM message_events e "
+        "WHERE from_state = 'SENDING' AND attempt IS NOT NULL"
+    )
+    assert {state for _, _, state, _ in told} > {MessageState.ACCEPTED.value}, "a calm day proves little"
+    assert told == {tuple(row.values()) for row in recorded}
+
+    marks = await connection().execute_query_dict("SELECT value FROM identities WHERE kind IN ('PHONE', 'EMAIL')")
+    canaries = {"Canaria", "canaria", "A word for", *(mark["value"].lstrip("+") for mark in marks)}
+    assert len(canaries) == 3 + 2 * len(people)
+    for log in ("worker.log", "simulator.log", "simulator.jsonl"):
+        said = (tmp_path / log).read_text(errors="replace")
+        assert said, log
+        assert {canary for canary in canaries if canary in said} == set(), log
 
 
 async def test_stopping_gives_everything_back_and_loses_nothing(db: str, tmp_path: Path) -> None:

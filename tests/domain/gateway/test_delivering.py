@@ -54,8 +54,10 @@ async def lease(owner: str = "one", limit: int = 100) -> list[Claimed]:
 async def answer(
     one: Claimed, outcome: Outcome | NotPosted, owner: str = "one", traits: Traits = PROVIDER.traits
 ) -> int:
-    return await record_attempts(
-        owner, [Attempt(one.outgoing.message_id, one.attempt, one.may_have_left, outcome)], traits
+    return len(
+        await record_attempts(
+            owner, [Attempt(one.outgoing.message_id, one.attempt, one.may_have_left, outcome)], traits
+        )
     )
 
 
