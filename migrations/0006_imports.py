@@ -39,6 +39,8 @@ class Migration(migrations.Migration):
         ),
         ops.RunSQL(
             "ALTER TABLE imported_rows ALTER COLUMN landed_at SET DEFAULT now(); "
+            # rows that wait already keep no hash: each is its own, or two with one reason would refuse the index
+            "UPDATE import_issues SET row_hash = 'issue ' || id; "
             "CREATE INDEX import_issues_record_idx ON import_issues (record_key) WHERE resolved_at IS NULL; "
             "CREATE UNIQUE INDEX import_issues_waits_once ON import_issues (row_hash, column_name, code) "
             "WHERE resolved_at IS NULL",
