@@ -19,6 +19,9 @@ MAY_KNOW_THE_TIME = {
     "domain/platform/clock.py",
     "channels/sms_http.py",  # a provider's Retry-After may be a date: the difference to now is the wait
 }
+MAY_TAKE_BOTH_CLOCKS = {
+    "api/pages/web.py:_clock_note",  # says on the page that they differ
+}
 
 
 @cache
@@ -51,6 +54,22 @@ def _imported(tree: ast.Module) -> set[str]:
 def test_only_the_clock_knows_the_time() -> None:
     found = {name: _dotted(tree) & TIMES for name, tree in _modules(*ROOMS)}
     assert {name for name, times in found.items() if times} <= MAY_KNOW_THE_TIME
+
+
+def _words(function: ast.AST) -> set[str]:
+    nodes = list(ast.walk(function))
+    return {n.id for n in nodes if isinstance(n, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+
+
+def test_no_function_takes_both_clocks() -> None:
+    """Their moments lie years apart in the demo: whoever has both may compare them by mistake."""
+    both = {
+        f"{name}:{node.name}"
+        for name, tree in _modules(*ROOMS, "nestling")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _words(node) >= {"business_now", "real_now"}
+    }
+    assert both == MAY_TAKE_BOTH_CLOCKS
 
 
 def test_only_the_front_door_reads_the_environment() -> None:
