@@ -38,7 +38,7 @@ async def main(url: str, password: str) -> None:
         store = await sign_in(browser, url, "advisor-1", password, width=390, height=844)
         await store.fill("#q", "ziggy")
         await store.keyboard.press("Enter")
-        await store.wait_for_url("**/store?q=ziggy")
+        await store.wait_for_selector("a.tap")
         families = await store.query_selector_all("a.tap:has(.chip)")
         await (families[0] if families else store.locator("a.tap").first).click()
         await store.wait_for_load_state()

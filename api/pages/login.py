@@ -51,7 +51,7 @@ async def sign_out(request: Request) -> Response:
     if secret and is_same_origin(request, config):
         await log_out(secret)
         CREDENTIALS.clear()
-    response = RedirectResponse("/login", 303)
+    response = RedirectResponse("/login", 303, {"Clear-Site-Data": '"cache"'})  # whom she found, for "back"
     drop_session_cookie(response, config)
     return response
 

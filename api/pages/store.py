@@ -10,13 +10,26 @@ from api.pages.web import ask, back_to, language_of, page, problem_text, viewer_
 
 KINDS = ("VISIT", "QUESTION", "CHAT", "CALL", "NOTE")
 CHANNELS = {"CALL": "CALL", "CHAT": "WECOM"}
+FOUND_HEADERS = {"Cache-Control": "private, max-age=300", "Vary": "Cookie"}
+"""Browsers show a form's answer again when she goes back to it only if they may keep it. It is hers alone: another
+session does not get it, and signing out clears it."""
 
 
-async def find(request: Request) -> Response:
+async def search(request: Request) -> Response:
+    """The empty page. What is looked for never stands in an address: browsers and proxies keep those."""
     viewer = await viewer_of(request, "store")
     if isinstance(viewer, Response):
         return viewer
-    wanted = request.query_params.get("q", "").strip()[:100]
+    return page(request, "store.html", viewer, q="", hits=[], problem="")
+
+
+async def find(request: Request) -> Response:
+    """Whom she looks for, by a form that changes nothing: it may be sent again, and going back shows it again."""
+    viewer = await viewer_of(request, "store")
+    if isinstance(viewer, Response):
+        return viewer
+    form = await request.form()
+    wanted = str(form.get("q", "")).strip()[:100]
     hits: list[dict[str, Any]] = []
     problem = None
     if wanted:
@@ -26,7 +39,10 @@ async def find(request: Request) -> Response:
         else:
             hits = answer["data"]["members"]["edges"]
     words = problem_text(language_of(request), problem)
-    return page(request, "store.html", viewer, q=wanted, hits=hits, problem=words)
+    found = page(request, "store.html", viewer, q=wanted, hits=hits, problem=words)
+    if not problem:
+        found.headers.update(FOUND_HEADERS)
+    return found
 
 
 async def show(request: Request) -> Response:
@@ -70,7 +86,8 @@ async def log(request: Request) -> Response:
 
 
 routes = [
-    Route("/store", find),
+    Route("/store", search, methods=["GET"]),
+    Route("/store", find, methods=["POST"]),
     Route("/store/{member}", show),
     Route("/store/{member}/interactions", log, methods=["POST"]),
 ]

@@ -1,6 +1,9 @@
 """A real Chromium against the real web process on a database of the tests' own."""
 
+import asyncio
+import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -8,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -65,6 +69,43 @@ def site(database_url: str, site_log: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+class Proxy:
+    """Passes bytes on to the site and keeps of each request what the logs of proxies keep: its line, its referrer."""
+
+    def __init__(self, site: str) -> None:
+        self.url = ""
+        self._site = urlsplit(site)
+        self._heard: list[bytearray] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard = bytearray()
+        self._heard.append(heard)
+        from_site, to_site = await asyncio.open_connection(self._site.hostname, self._site.port)
+        await asyncio.gather(self._pass_on(reader, to_site, heard), self._pass_on(from_site, writer, bytearray()))
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: bytearray) -> None:
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(65536):
+                heard += piece
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
+
+    def seen(self) -> str:
+        """A line for each request and each referrer, as they came over the wire."""
+        said = "\r\n".join(heard.decode(errors="replace") for heard in self._heard)
+        return "\n".join(re.findall(r"(?:GET|POST) \S+ HTTP/1\.1|(?i:^referer: .*$)", said, re.MULTILINE))
+
+
+@pytest_asyncio.fixture
+async def proxy(site: str) -> AsyncIterator[Proxy]:
+    """A proxy in front of the site, and what it saw."""
+    made = Proxy(site)
+    async with await asyncio.start_server(made.serve, "127.0.0.1", 0) as server:
+        made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield made
 
 
 @pytest_asyncio.fixture

@@ -1,6 +1,7 @@
 """Each person's main job on the plain pages, in a real browser, with axe looking on."""
 
 import asyncio
+import contextlib
 import re
 from datetime import date, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
+from playwright.async_api import Error as PlaywrightError
 
 from api.pages.texts import LANGUAGES, TEXTS, WORDS, text
 from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
@@ -24,6 +26,7 @@ from domain.platform.accounts import Account, create_account
 from domain.platform.clock import set_business_clock
 from domain.platform.roles import Role
 from domain.platform.sources import Channel, Purpose, Source
+from tests.browser.conftest import Proxy
 from tests.factories import (
     NOON,
     any_id,
@@ -75,6 +78,13 @@ async def _is_accessible(page: Page) -> None:
     assert found == []
     overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0, "the page scrolls sideways"
+
+
+async def _look_for(page: Page, wanted: str) -> None:
+    """Search on the store page in front."""
+    await page.fill("#q", wanted)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
 
 
 async def test_a_consultant_takes_a_call_sees_why_logs_it_and_takes_it_back(
@@ -255,9 +265,7 @@ async def test_an_advisor_finds_a_member_by_her_last_digits_and_logs_a_visit(
     await make_baby(member, due_on=date(2018, 3, 1), **guessed)
     page = await _sign_in(browser, site, Role.ADVISOR, phone=True, zh=True)
     assert page.url == f"{site}/store"
-    await page.fill("#q", "0123")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/store?q=0123")
+    await _look_for(page, "0123")
     await _is_accessible(page)
     await page.click("a.tap")
     body = await page.inner_text("main")
@@ -280,7 +288,7 @@ async def test_a_member_of_others_and_nobody_at_all_get_the_same_words(db: str, 
     page = await _sign_in(browser, site, Role.ADVISOR, phone=True, scope=RowScope.STORE)
     said = []
     for wanted in ("0123", "7788", "Emma Johnson", "Nora Nobody"):
-        await page.goto(f"{site}/store?q={wanted}")
+        await _look_for(page, wanted)
         said.append(await page.inner_text("section.card"))
     assert "do not show here" in said[0]
     assert len(set(said)) == 1
@@ -292,8 +300,34 @@ async def test_a_member_of_others_and_nobody_at_all_get_the_same_words(db: str, 
         doors.append((answer.status, await page.inner_text("main")))
     assert doors[0] == doors[1]
     assert doors[0][0] == 404
-    await page.goto(f"{site}/store?q=0123&lang=zh-Hans")
+    await page.goto(f"{site}/store?lang=zh-Hans")
+    await _look_for(page, "0123")
     assert "其他同事或门店的会员不在此显示" in await page.inner_text("main")
+
+
+async def test_whom_she_found_is_there_when_she_goes_back_until_she_signs_out(
+    db: str, site: str, browser: Browser
+) -> None:
+    await set_business_clock(NOON)
+    await _family()
+    page = await _sign_in(browser, site, Role.ADVISOR, phone=True)
+    await page.goto(f"{site}/store?q=0123")
+    assert await page.locator("a.tap").count() == 0  # an address searches nothing
+    await _look_for(page, "0123")
+    assert page.url == f"{site}/store"
+    await page.reload()
+    await page.click("a.tap")
+    assert "/store/Member:" in page.url
+    await page.go_back()
+    assert "Emma Johnson" in await page.inner_text("main")
+    await page.click("text=Sign out")
+    with contextlib.suppress(PlaywrightError):  # the browser has it no more
+        await page.go_back()
+    assert "Emma" not in await page.content()
+    foreign = await page.request.post(
+        f"{site}/store", form={"q": "0123"}, headers={"Origin": "https://elsewhere.example"}
+    )
+    assert "Emma" not in await foreign.text()
 
 
 async def test_pages_of_other_roles_and_strangers_stay_shut(db: str, site: str, browser: Browser) -> None:
@@ -375,19 +409,25 @@ async def test_the_first_query_of_graphiql_is_whole(db: str, site: str, browser:
     assert widths[0] <= widths[1], "a line runs under the buttons"
 
 
-async def test_nothing_personal_reaches_the_logs_or_the_metrics(
-    db: str, site: str, site_log: Path, browser: Browser
+async def test_nothing_personal_reaches_the_logs_the_metrics_or_an_address(
+    db: str, proxy: Proxy, site_log: Path, browser: Browser
 ) -> None:
+    site = proxy.url
     await set_business_clock(NOON)
     member = await make_member(full_name="Canaria Birdsong", name_key="canariabirdsong", phone="+12025550177")
-    await make_baby(member, nickname="Canarino", born_on=date(2017, 7, 3), born_source=Source.MEMBER)
+    await make_baby(
+        member, nickname="Canarino", nickname_key="canarino", born_on=date(2017, 7, 3), born_source=Source.MEMBER
+    )
     await make_task(member)
     page = await _sign_in(browser, site, Role.CONSULTANT)
     await page.click("text=Take the next call")
     await page.check("input[value=REACHED]")
     await page.fill("#note", "The canary sings at noon.")
     await page.click("text=Log it, take the next")
-    await page.goto(f"{site}/store?q=Canaria")
+    await page.goto(f"{site}/store")
+    for wanted in ("+12025550177", "Canarino", "Canaria Birdsong"):
+        await _look_for(page, wanted)
+        assert await page.locator("a.tap").count() == 1, wanted
     await page.click("a.tap")
     assert "Canarino" in await page.inner_text("main")
     for query in (
@@ -397,9 +437,12 @@ async def test_nothing_personal_reaches_the_logs_or_the_metrics(
         refused = await page.request.post(f"{site}/graphql", data={"query": query}, headers={"Origin": site})
         assert "Birdsong" not in await refused.text()
     metrics = await page.request.get(f"{site}/metrics")
-    said = await asyncio.to_thread(site_log.read_text) + await metrics.text()
+    seen = proxy.seen()
+    assert seen.count("POST /store HTTP/1.1") == 3
+    assert f"GET /store/Member:{member.id} HTTP/1.1" in seen
+    said = await asyncio.to_thread(site_log.read_text) + await metrics.text() + seen
     assert "/store/{member}" in said  # the log was written: the pattern stands in it, the member does not
-    for secret in ("anaria", "irdsong", "5550177", "1202555", "anarino", "canary sings", PASSWORD):
+    for secret in ("anaria", "irdsong", "5550177", "1202555", "anarino", "canary", PASSWORD):
         assert secret not in said
 
 
