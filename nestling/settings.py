@@ -56,7 +56,10 @@ class Settings(BaseSettings):
     )
     DATABASE_POOL_SIZE: int = Field(default=10, ge=2, description="Connections of each process to PostgreSQL, at most.")
     STATEMENT_TIMEOUT: float = Field(
-        default=10.0, gt=0, description="Seconds after which the API gives a statement up."
+        default=5.0,
+        ge=0.1,
+        le=5,
+        description="Seconds after which the API gives a statement up; at most 5, when every operation ends.",
     )
 
     # The web

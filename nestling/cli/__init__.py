@@ -29,6 +29,8 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Run the command line. What a person can mend is told in words, without a traceback."""
+    from pydantic import ValidationError
+
     from nestling.embedded.failures import EmbeddedFailed, NotInstalled
     from nestling.opening import NotReady
     from nestling.processes import end_with_supervisor
@@ -41,6 +43,13 @@ def main() -> None:
         sys.exit(2)
     except (EmbeddedFailed, NotReady) as failed:
         Console(stderr=True, soft_wrap=True).print(str(failed), style="bold", markup=False)
+        sys.exit(1)
+    except ValidationError as wrong:
+        if wrong.title != "Settings":
+            raise
+        lines = [f"- {'.'.join(map(str, flaw['loc']))}: {flaw['msg']}" for flaw in wrong.errors(include_input=False)]
+        told = "\n".join(["Settings that cannot be:", *lines, "Correct them in the environment or in .env."])
+        Console(stderr=True, soft_wrap=True).print(told, style="bold", markup=False)
         sys.exit(1)
     except Exception as error:
         if type(error).__name__ != "DiskFullError":  # PostgreSQL's, by whichever library

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from api.graphql import DEADLINE_S
 from nestling.settings import DEFAULT_KEY, KEYS, Environment, Settings, refusals
+from tests.nestling.commands import nestling
 
 ROOT = Path(__file__).resolve().parents[2]
 SAFE: dict[str, Any] = {
@@ -64,3 +66,12 @@ def test_only_named_proxies_are_believed_about_the_client(monkeypatch: pytest.Mo
     assert made().TRUSTED_PROXIES == ("127.0.0.1",)
     monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.5, 10.0.1.0/24")
     assert made().TRUSTED_PROXIES == ("10.0.0.5", "10.0.1.0/24")
+
+
+async def test_a_statement_may_not_outlive_its_operation_and_a_wrong_setting_is_told_in_words(tmp_path: Path) -> None:
+    assert made().STATEMENT_TIMEOUT == DEADLINE_S
+    refused = await nestling(tmp_path, "", "user", "list", STATEMENT_TIMEOUT="10", SECRET_KEY="hidden")
+    assert refused.returncode == 1
+    assert "- STATEMENT_TIMEOUT: Input should be less than or equal to 5" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "hidden" not in refused.stderr
