@@ -8,8 +8,6 @@ beside this package; either way that folder goes first on `sys.path`, so that no
 import sys
 from pathlib import Path
 
-__version__ = "0.1.0"
-
 _bundled = Path(__file__).resolve().parent / "_app"
 LAYERS = _bundled if _bundled.is_dir() else _bundled.parent.parent
 """The folder that holds the layers, the migrations and schema.graphql."""

@@ -25,7 +25,6 @@ from domain.platform.import_rows import (
 )
 
 KIND = "orders"
-KEY_COLUMNS = ("return_id", "order_id")
 
 COLUMNS = (
     Column("order_id", "The source's own id of the receipt. Rows of one order stand together.", is_required=True),

@@ -1,7 +1,6 @@
 """Suppressions: addresses that must not be reached any more, kept as a keyed hash so that erasure cannot lose them."""
 
 import hmac
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -156,23 +155,3 @@ async def take_back(suppressed: Suppressed) -> None:
             "UPDATE suppressions SET reason = $3, since = $4, member_id = $5 WHERE id = $1 AND xmin::text = $2",
             [suppressed.id, suppressed.mark, was.reason.value, was.since, was.member_id],
         )
-
-
-async def lift(suppression_id: UUID) -> None:
-    """Take a suppression back. Idempotent."""
-    await connection().execute_query(
-        "UPDATE suppressions SET lifted_at = business_now() WHERE id = $1 AND lifted_at IS NULL", [suppression_id]
-    )
-
-
-async def in_force(hashes: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of the (channel, address hash) pairs that must not be reached. One statement for any number."""
-    if not hashes:
-        return set()
-    channels, values = zip(*hashes, strict=True)
-    rows = await connection().execute_query_dict(
-        "SELECT channel, address_hash FROM suppressions WHERE lifted_at IS NULL AND (channel, address_hash) IN "
-        "(SELECT * FROM unnest($1::text[], $2::text[]))",
-        [list(channels), list(values)],
-    )
-    return {(row["channel"], row["address_hash"]) for row in rows}

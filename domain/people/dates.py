@@ -7,7 +7,6 @@ from domain.people.provenance import may_overwrite
 from domain.platform.failures import FieldError
 from domain.platform.sources import Source
 
-PREGNANCY = timedelta(days=280)
 DUE_AHEAD = timedelta(days=294)  # a due date further away is a mistyped year
 DUE_BEHIND = timedelta(days=42)  # an expected baby is born by then: report the birth
 BORN_BACK_YEARS = 12

@@ -17,7 +17,6 @@ from domain.platform.import_rows import Cells, Column, Flawed, Row, read_choice,
 from domain.platform.sources import Channel, Purpose
 
 KIND = "members"
-KEY_COLUMN = "external_id"
 
 COLUMNS = (
     Column("external_id", "The source's own id of the carer; the same id again is the same person.", is_required=True),

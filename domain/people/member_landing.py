@@ -5,7 +5,7 @@ A phone or e-mail that several rows share stays evidence of each: the first hold
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,8 +21,6 @@ from domain.platform.ids import new_id
 from domain.platform.import_rows import LANDED, REPEATED, Cells, Issue, Row, RowOutcome
 from domain.platform.imports import Lander
 from domain.platform.sources import Source
-
-Refusal = Callable[[GivenMember], Issue | None]
 
 
 def member_lander(*, phone_region: str, zone: ZoneInfo) -> Lander:

@@ -117,21 +117,6 @@ def stage_window(stage: Stage, on: date, rules: StageRules = RULES) -> StageWind
     return None
 
 
-def stage_windows(on: date, rules: StageRules = RULES) -> list[StageWindow]:
-    """All windows of a day, in the order of life. They do not overlap."""
-    found = (stage_window(stage, on, rules) for stage in Stage)
-    return [window for window in found if window is not None]
-
-
-def stage_began_on(stage: Stage, dates: BabyDates, rules: StageRules = RULES) -> date | None:
-    """The day on which a baby enters a stage (by chronological age); None when its kind of date is missing."""
-    if stage in rules.pregnancy and dates.born_on is None and dates.due_on is not None:
-        return dates.due_on - timedelta(days=rules.gestation_days) + weeks(rules.pregnancy[stage].start)
-    if stage in rules.childhood and dates.born_on is not None:
-        return add_months(dates.born_on, rules.childhood[stage].start)
-    return None
-
-
 def _unknown(why: str, rules: StageRules) -> Reading:
     return Reading(Stage.UNKNOWN, Stage.UNKNOWN, why_unknown=why, rules_version=rules.version)
 

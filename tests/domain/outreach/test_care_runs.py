@@ -26,7 +26,8 @@ from domain.people.identities import Identity, IdentityKind
 from domain.people.members import Member
 from domain.platform.clock import set_business_clock
 from domain.platform.sources import Channel, Purpose, Source
-from domain.stages.engine import BabyDates, read, stage_began_on
+from domain.stages.calendar import add_months
+from domain.stages.engine import BabyDates, read
 from domain.stages.rules import RULES, Stage
 from tests.factories import NOON, make_baby, make_member, make_reachable
 
@@ -96,6 +97,15 @@ def _dates(draw: random.Random) -> dict[str, Any]:
     return born(days_ago, gestation_weeks=weeks)
 
 
+def _began_on(stage: Stage, dates: BabyDates) -> date | None:
+    """The day on which a baby entered a stage; None when its kind of date is missing."""
+    if stage in RULES.pregnancy and dates.born_on is None and dates.due_on is not None:
+        return dates.due_on - timedelta(days=RULES.gestation_days) + timedelta(weeks=RULES.pregnancy[stage].start)
+    if stage in RULES.childhood and dates.born_on is not None:
+        return add_months(dates.born_on, RULES.childhood[stage].start)
+    return None
+
+
 def due_care(dates: BabyDates) -> list[Stage]:
     """The stages whose care is due today, by the pure engine alone."""
     found = []
@@ -107,7 +117,7 @@ def due_care(dates: BabyDates) -> list[Stage]:
             assert dates.born_on is not None
             early = RULES.full_term_weeks - (dates.gestation_weeks or 0)
             basis = replace(dates, born_on=dates.born_on + timedelta(weeks=early))
-        began = stage_began_on(item.stage, basis)
+        began = _began_on(item.stage, basis)
         if stage is item.stage and began and 0 <= (TODAY - began).days <= item.within_days:
             found.append(item.stage)
     return found
