@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 SHORTEST_PASSWORD = 10  # characters
 HASHER = PasswordHasher()  # argon2id with the library's current parameters (RFC 9106, low memory)
-NOBODYS_HASH = HASHER.hash(secrets.token_urlsafe(16))  # checked for unknown logins, so that they take as long
 
 
 class Account(Model):
@@ -44,6 +44,12 @@ class Account(Model):
     class Meta:
         table = "accounts"
         constraints = [one_of("accounts", "role", Role)]
+
+
+@cache
+def nobodys_hash() -> str:
+    """What is checked for unknown logins, so that they take as long. Made at the first asking: a start need not wait."""
+    return HASHER.hash(secrets.token_urlsafe(16))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same argon2id with a cost that a suite can bear."""
     quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(accounts, "HASHER", quick)
-    monkeypatch.setattr(sessions, "NOBODYS_HASH", quick.hash("nobody's"))
+    monkeypatch.setattr(sessions, "nobodys_hash", accounts.nobodys_hash.__wrapped__)  # not kept for other tests
 
 
 @pytest_asyncio.fixture
