@@ -48,7 +48,7 @@ class Account(Model):
 
 @cache
 def nobodys_hash() -> str:
-    """What is checked for unknown logins, so that they take as long. Made at the first asking: a start need not wait."""
+    """What unknown logins are checked against, so that they take as long. Made when first asked for, not at a start."""
     return HASHER.hash(secrets.token_urlsafe(16))
 
 
