@@ -1,7 +1,9 @@
 """Commands in processes of their own, as a person calls them."""
 
 import asyncio
+import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +37,22 @@ async def run(folder: Path, *command: str, typed: str = "", **environment: str) 
 async def nestling(folder: Path, url: str, *arguments: str, typed: str = "", **environment: str) -> Ran:
     """Run a command of ours on the database at `url`."""
     return await run(folder, "-m", "nestling", *arguments, typed=typed, DATABASE_URL=url, **environment)
+
+
+SEVERAL = """
+import json, sys
+from typer.testing import CliRunner
+from nestling.cli import app
+ran = [CliRunner().invoke(app, arguments, input=typed) for arguments, typed in json.load(sys.stdin)]
+print(json.dumps([(one.exit_code, one.output, repr(one.exception)) for one in ran]))
+"""
+
+
+async def several(folder: Path, url: str, *commands: tuple[str, str]) -> list[tuple[int, str]]:
+    """Run commands, each with what the person types, one after another in one process: (exit code, what was said)."""
+    lines = json.dumps([(shlex.split(command), typed) for command, typed in commands])
+    ran = await run(folder, "-c", SEVERAL, typed=lines, DATABASE_URL=url)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert all("SystemExit" in failure or failure == "None" for *_, failure in told), told
+    return [(code, said) for code, said, _ in told]
