@@ -31,7 +31,7 @@ async def reveal(
     if not actor.may(Permission.REVEAL_CONTACTS):
         return NotPermitted(Permission.REVEAL_CONTACTS)
     if kind not in REVEALED_KINDS:
-        return ValidationError.of("kind", "PHONE, EMAIL or CARD.")
+        return ValidationError.of("kind", "PHONE, EMAIL or CARD.", "只能是PHONE、EMAIL或CARD。")
     async with in_transaction():
         if not await is_in_scope(actor, member_id) or (actor.member_id not in (None, member_id)):
             return MemberNotFound()

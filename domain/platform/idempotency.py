@@ -125,7 +125,9 @@ def request_hash(operation: str, body: object) -> str:
 def _refusal(key: str) -> ValidationError | None:
     if 0 < len(key) <= KEY_LENGTH and key.isprintable():
         return None
-    return ValidationError.of("idempotencyKey", f"1 to {KEY_LENGTH} printable characters.")
+    return ValidationError.of(
+        "idempotencyKey", f"1 to {KEY_LENGTH} printable characters.", f"须为1到{KEY_LENGTH}个可打印字符。"
+    )
 
 
 async def _lock(actor: Actor, key: str) -> bool:

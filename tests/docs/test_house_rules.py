@@ -72,6 +72,19 @@ def test_no_function_takes_both_clocks() -> None:
     assert both == MAY_TAKE_BOTH_CLOCKS
 
 
+def test_what_the_desk_and_the_store_page_refuse_is_said_in_chinese_too() -> None:
+    """Every verb that their documents ask for lives here."""
+    silent = [
+        f"{name}:{node.lineno}"
+        for name, tree in _modules("domain")
+        if name.startswith("domain/care/") or name in {"domain/people/reveals.py", "domain/platform/idempotency.py"}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"ValidationError.of", "FieldError"}
+        if len(node.args) < 3 and not any(isinstance(given, ast.Starred) for given in node.args)
+    ]
+    assert silent == []
+
+
 def test_only_the_front_door_reads_the_environment() -> None:
     """workers/scoring/job.py only sets a variable, for the libraries of its child process."""
     readers = [
