@@ -14,12 +14,18 @@ from nestling import LAYERS
 MIGRATION_LOCK = 0x6E65_7373  # tortoise takes no lock of its own
 
 
-async def migrate(database_url: str) -> None:
-    """Bring the database to the newest migration. Idempotent; safe to call from several processes at once."""
+async def migrate(database_url: str) -> list[str]:
+    """Bring the database to the newest migration; which ones it took, none where others were faster.
+
+    Idempotent; safe to call from several processes at once.
+    """
     holder = await asyncpg.connect(database_url)
     try:
         await holder.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        await tortoise_migrate(config=tortoise_config(database_url))
+        missing = await pending(database_url)
+        if missing:
+            await tortoise_migrate(config=tortoise_config(database_url))
+        return missing
     finally:
         await Tortoise.close_connections()  # tortoise's runner leaves its pool open
         await holder.close()

@@ -33,6 +33,5 @@ def migrate(
         typer.echo(f"review {drafted} and add its constraints" if drafted else "migrations: in step, nothing to write")
         return
     with servers(settings()) as opened:
-        missing = asyncio.run(migrations.pending(opened.DATABASE_URL))
-        asyncio.run(migrations.migrate(opened.DATABASE_URL))
-    typer.echo(f"migrations: applied {', '.join(missing)}" if missing else "migrations: nothing to do")
+        applied = asyncio.run(migrations.migrate(opened.DATABASE_URL))
+    typer.echo(f"migrations: applied {', '.join(applied)}" if applied else "migrations: nothing to do")

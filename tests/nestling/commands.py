@@ -48,10 +48,10 @@ print(json.dumps([(one.exit_code, one.output, repr(one.exception)) for one in ra
 """
 
 
-async def several(folder: Path, url: str, *commands: tuple[str, str]) -> list[tuple[int, str]]:
+async def several(folder: Path, url: str, *commands: tuple[str, str], **environment: str) -> list[tuple[int, str]]:
     """Run commands, each with what the person types, one after another in one process: (exit code, what was said)."""
     lines = json.dumps([(shlex.split(command), typed) for command, typed in commands])
-    ran = await run(folder, "-c", SEVERAL, typed=lines, DATABASE_URL=url)
+    ran = await run(folder, "-c", SEVERAL, typed=lines, DATABASE_URL=url, **environment)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert all("SystemExit" in failure or failure == "None" for *_, failure in told), told
