@@ -13,6 +13,7 @@ from api.schema.care.callbacks_mutations import CallbackMutations
 from api.schema.care.interactions_mutations import InteractionMutations
 from api.schema.commerce.catalogue_queries import CatalogueQueries
 from api.schema.commerce.orders_mutations import OrderMutations
+from api.schema.commerce.returns_mutations import ReturnMutations
 from api.schema.gateway.message_queries import MessageQueries
 from api.schema.gateway.messages_mutations import MessageMutations
 from api.schema.people.babies_mutations import BabyMutations
@@ -30,6 +31,7 @@ MUTATIONS: tuple[type, ...] = (
     BabyMutations,
     InteractionMutations,
     OrderMutations,
+    ReturnMutations,
     MessageMutations,
     CallbackMutations,
     AccessMutations,

@@ -49,6 +49,8 @@ FIELDS = {
     "logInteraction": "... on InteractionLogged { interaction { note staff { id } } member { id } }",
     "recordOrder": "... on OrderRecorded { order { id total lines { quantity amount } } member { id } isNew } "
     "... on OrderConflict { order { id } } ... on ProductsNotFound { products }",
+    "recordReturn": "... on ReturnRecorded { order { id returns { externalId amount } } amount isNew } "
+    "... on ReturnExceedsOrder { lineNo }",
     "sendMessage": "... on MessagePlanned { plannedMessage { id state } member { id } state reason nextPossibleAt }",
     "takeNextCallback": "... on CallbackLeased { task { id why isMine member { id name } } fence leaseUntil } "
     "... on NothingToCall { nextDueAt }",
@@ -237,6 +239,30 @@ async def test_a_receipt_is_one_order_and_another_under_its_number_is_a_conflict
     assert body["errors"][0]["extensions"]["code"] in ("BAD_USER_INPUT", "LIMIT_EXCEEDED")
 
 
+async def test_goods_come_back_once_and_never_more_than_were_bought(db: str) -> None:
+    await Product.create(source="store", external_id="P1", name="Diapers", category="DIAPERS")
+    actor, member = await make.make_actor(Role.ADVISOR), await make.make_member()
+    early = await do(actor, "recordReturn", came_back("B-1", 1), "first")
+    assert early["__typename"] == "OrderNotFound"
+    order = (await do(actor, "recordOrder", receipt("R-1", memberId=ref(member))))["order"]["id"]
+    back = await do(actor, "recordReturn", came_back("B-1", 1))
+    assert (back["isNew"], back["amount"]) == (True, "9.99")
+    assert back["order"] == {"id": order, "returns": [{"externalId": "B-1", "amount": "9.99"}]}
+    again = await do(actor, "recordReturn", came_back("B-1", 1))
+    assert again == back | {"isNew": False}
+    assert (await do(actor, "recordReturn", came_back("B-1", 2)))["__typename"] == "ReturnConflict"
+    by_id = came_back("B-2", 2, orderExternalId=None, orderId=order)
+    too_many = await do(actor, "recordReturn", by_id)
+    assert (too_many["__typename"], too_many["lineNo"]) == ("ReturnExceedsOrder", 1)
+    before = came_back("B-3", 1, returnedAt=(make.NOON - timedelta(days=1)).isoformat())
+    assert [error["field"] for error in (await do(actor, "recordReturn", before))["errors"]] == ["returnedAt"]
+    elsewhere = await make.make_actor(Role.ADVISOR, scope=RowScope.STORE, store_id=(await make.make_store()).id)
+    hidden = await do(elsewhere, "recordReturn", came_back("B-4", 1, orderExternalId=None, orderId=order))
+    assert hidden["__typename"] == "OrderNotFound"
+    nobodys = came_back("B-4", 1, orderExternalId=None, orderId=encode_id("Order", make.any_id()))
+    assert await do(elsewhere, "recordReturn", nobodys) == hidden
+
+
 async def test_a_lapsed_lease_says_who_has_it_now(db: str) -> None:
     slow, quick = await make.make_actor(name="Slow"), await make.make_actor(name="Quick")
     task = await make.make_task(await make.make_member())
@@ -273,7 +299,7 @@ NEEDS = {
     "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
     "logInteraction": Permission.WRITE_INTERACTIONS,
-    "recordOrder": Permission.WRITE_ORDERS,
+    "recordOrder": Permission.WRITE_ORDERS, "recordReturn": Permission.WRITE_ORDERS,
     "sendMessage": Permission.SEND_MESSAGES, "takeNextCallback": Permission.WORK_CALLBACKS,
     "openCallback": Permission.WORK_CALLBACKS, "renewCallback": Permission.WORK_CALLBACKS,
     "releaseCallback": Permission.WORK_CALLBACKS, "logCallbackOutcome": Permission.WORK_CALLBACKS,
@@ -296,6 +322,7 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},
         "logInteraction": {"memberId": member, "kind": "NOTE", "channel": "CALL", "note": "Hello."},
         "recordOrder": receipt("R-1", memberId=member),
+        "recordReturn": came_back("B-1", 1),
         "sendMessage": {"memberId": member, "channel": "SMS", "purpose": "SERVICE", "text": "Hello."},
         "takeNextCallback": None,
         "openCallback": task,
@@ -309,6 +336,13 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
 def receipt(number: str, **more: Any) -> dict[str, Any]:
     lines = [{"productCode": "P1", "quantity": "2", "amount": "19.98"}]
     return {"externalId": number, "channel": "POS", "orderedAt": make.NOON.isoformat(), "lines": lines, **more}
+
+
+def came_back(number: str, pieces: int, **more: Any) -> dict[str, Any]:
+    lines = [{"lineNo": 1, "quantity": str(pieces)}]
+    return {
+        "externalId": number, "orderExternalId": "R-1", "returnedAt": make.NOON.isoformat(), "lines": lines, **more,
+    }  # fmt: skip
 
 
 async def actor_of(role: Role) -> Actor:
@@ -342,7 +376,12 @@ async def test_nobody_does_nothing(db: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in NEEDS if name not in ("registerMember", "takeNextCallback", "undoCallbackOutcome")]
+    "name",
+    [
+        name
+        for name in NEEDS
+        if name not in ("registerMember", "takeNextCallback", "undoCallbackOutcome", "recordReturn")
+    ],
 )
 async def test_out_of_scope_and_unknown_answer_alike(db: str, name: str) -> None:
     near, far = await make.make_store(), await make.make_store()
