@@ -1,6 +1,8 @@
 """What can go wrong with an embedded server, in words that say how to mend it."""
 
 import errno
+import os
+import shutil
 from pathlib import Path
 
 
@@ -19,7 +21,8 @@ def explain(error: OSError, folder: Path) -> EmbeddedFailed:
             f"No permission to write in {folder}. Run it in a folder of your own, or set DATA_DIR to a folder you may "
             "write to."
         )
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    copied_halfway = isinstance(error, shutil.Error) and os.strerror(errno.ENOSPC) in str(error)  # it has no errno
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or copied_halfway:
         return disk_full(folder)
     return EmbeddedFailed(f"{folder}: {error.strerror or error}")
 
