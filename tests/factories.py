@@ -19,9 +19,9 @@ from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
 from domain.people.members import Member
 from domain.platform.accounts import Account
-from domain.platform.actors import Actor, actor_for
+from domain.platform.actors import Actor
 from domain.platform.ids import new_id
-from domain.platform.roles import Role
+from domain.platform.roles import PERMISSIONS, Role
 from domain.platform.sources import Channel, Purpose, Source
 
 NOON = datetime(2017, 12, 15, 12, 0, tzinfo=UTC)  # a Friday of the demo's data; set the business clock to it
@@ -41,6 +41,11 @@ async def make_staff(**fields: Any) -> Staff:
     return await Staff.create(
         **{"source": "test", "external_id": _key(), "name": "Nora Bell", "scope": RowScope.ALL, **fields}
     )
+
+
+def actor_for(role: Role, **who: Any) -> Actor:
+    """An actor with exactly the permissions of its role."""
+    return Actor(role=role, permissions=PERMISSIONS[role], **who)
 
 
 async def make_actor(role: Role = Role.CONSULTANT, scope: RowScope = RowScope.ALL, **place: Any) -> Actor:

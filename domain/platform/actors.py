@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from domain.commerce.staff import RowScope
-from domain.platform.roles import PERMISSIONS, Permission, Role
+from domain.platform.roles import Permission, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,3 @@ class Actor:
     @property
     def is_staff(self) -> bool:
         return self.role not in (Role.FRONTEND, Role.MEMBER)
-
-
-def actor_for(role: Role, **who: object) -> Actor:
-    """An actor with exactly the permissions of its role."""
-    return Actor(role=role, permissions=PERMISSIONS[role], **who)  # type: ignore[arg-type]

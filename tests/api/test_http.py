@@ -17,13 +17,12 @@ from api.auth import CREDENTIALS, Credentials
 from api.config import ApiConfig
 from domain.database import connection
 from domain.platform.accounts import Account, create_account, set_active
-from domain.platform.actors import actor_for
 from domain.platform.credentials import Credential
 from domain.platform.ids import new_id
 from domain.platform.roles import Role
 from domain.platform.sessions import TRIES_PER_ADDRESS, LoggedIn, TooManyTries, WrongLogin, log_in, log_out
 from domain.platform.tokens import Issued, issue_personal_token, issue_service_token, revoke_token
-from tests.factories import make_member, make_staff, make_store
+from tests.factories import actor_for, make_member, make_staff, make_store
 
 ORIGIN = "http://test"
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,11 +19,10 @@ from api.projection.planner import Planner
 from api.projection.reading import close_reads, fetch, open_reads
 from api.projection.statements import Plan
 from api.schema import build_schema
-from domain.platform.actors import actor_for
 from domain.platform.ids import new_id
 from domain.platform.roles import Role
 from tests.api.conftest import Ask
-from tests.factories import make_actor
+from tests.factories import actor_for, make_actor
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "docs" / "examples").glob("*.graphql"))
 VARIABLES: dict[str, dict[str, Any]] = {
