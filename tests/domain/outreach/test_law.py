@@ -39,6 +39,7 @@ ages_of_children = st.lists(st.none() | st.integers(0, 90), max_size=4)
     st.sampled_from(FormulaClass),
     ages_of_children,
     st.none() | st.integers(0, 90),
+    many=10_000,
 )
 def test_one_more_child_may_bind_and_never_frees(
     jurisdiction: str, formula_class: FormulaClass, ages: list[int | None], one_more: int | None

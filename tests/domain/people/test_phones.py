@@ -16,7 +16,7 @@ fictional = st.tuples(
 typed = st.text("0123456789+-() .０１２３４５６７８９＋;ext#", max_size=24) | ordinary | fictional
 
 
-@holds_for(typed, st.sampled_from(REGIONS))
+@holds_for(typed, st.sampled_from(REGIONS), many=10_000)
 def test_a_phone_is_refused_or_has_one_spelling_that_any_region_reads_alike(text: str, region: str) -> None:
     number = normalised_phone(text, region)
     if number is None:

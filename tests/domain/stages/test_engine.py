@@ -156,7 +156,7 @@ def test_the_next_stage_begins_on_the_day_it_is_announced(dates: BabyDates, on: 
         assert read(dates, reading.next_formula_stage_on).formula_stage == reading.next_formula_stage
 
 
-@holds_for(days, days)
+@holds_for(days, days, many=5_000)
 def test_ages_count_like_month_addition(born_on: date, on: date) -> None:
     if born_on > on:
         return
@@ -165,7 +165,7 @@ def test_ages_count_like_month_addition(born_on: date, on: date) -> None:
     assert add_months(born_on, age.months + 1) > on
 
 
-@holds_for(babies, days)
+@holds_for(babies, days, many=5_000)
 def test_corrected_age_never_makes_a_baby_older(dates: BabyDates, on: date) -> None:
     reading = read(dates, on)
     if reading.age and reading.corrected_age:
