@@ -83,6 +83,7 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
     """Remove the demo's data for good; the next `nestling demo` starts from nothing."""
     from nestling.demo.place import Place
     from nestling.embedded.postgres import remove_postgres
+    from nestling.embedded.redis import remove_redis
     from nestling.opening import NotReady
 
     place = Place(settings().DATA_DIR)
@@ -94,6 +95,7 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
         raise NotReady("The demo is running: stop it first (Ctrl-C there).")
     if not yes:
         typer.confirm(f"Remove the demo's data of {place.data_dir}?", abort=True)
-    remove_postgres(settings().DATA_DIR)
+    remove_redis(place.data_dir)
+    remove_postgres(place.data_dir)
     place.clear()
     typer.echo("The demo's data is gone.")

@@ -1,5 +1,6 @@
 """The demo's own files in the data folder: its keys, its logins, its logs, and who is serving."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -15,7 +16,7 @@ from nestling.embedded.failures import explain
 from nestling.opening import NotReady
 from nestling.settings import DEFAULT_KEY, DEMO_FILE, KEYS, Environment, Settings
 
-WRITTEN = (DEMO_FILE, "simulator.json", ".writable")
+WRITTEN = (DEMO_FILE, "simulator.json", ".writable", "demo.lock")
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
@@ -113,7 +114,9 @@ class Place:
         (self.data_dir / "demo.lock").write_text(json.dumps({"url": url, "pid": os.getpid()}))
 
     def clear(self) -> None:
-        """Remove what the demo wrote here, its keys too."""
+        """Remove what the demo wrote here, its keys too, and the folder when nothing else is in it."""
         for path in (self._secrets, self.simulator_log, *(self.data_dir / name for name in WRITTEN)):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.logs, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.data_dir.rmdir()

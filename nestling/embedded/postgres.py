@@ -122,6 +122,8 @@ def remove_postgres(data_dir: Path) -> None:
             if pid is not None:
                 end(pid, signal.SIGINT, patience=60, rude=signal.SIGQUIT)
             forget_home(data_dir)
+            for name in ("postgres.users", "postgres.lock"):
+                (data_dir / name).unlink(missing_ok=True)
     finally:
         share.give_back()
 

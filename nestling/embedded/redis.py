@@ -94,6 +94,25 @@ def start_redis(data_dir: Path, *, say: Callable[[str], None] = print) -> Embedd
         raise
 
 
+def remove_redis(data_dir: Path) -> None:
+    """Delete what the data folder's Redis left: its password, its log. Raises EmbeddedFailed while somebody uses it."""
+    data_dir = data_dir.resolve()
+    if not (data_dir / "redis.lock").exists():
+        return
+    share = Share(data_dir / "redis.users")
+    try:
+        with exclusive(data_dir / "redis.lock"):
+            if not share.is_last():
+                raise EmbeddedFailed("Its Redis is in use: stop the demo first (Ctrl-C), then try again.")
+            known = _known(data_dir)
+            if known is not None and _answers(*known):
+                end(known[0], signal.SIGTERM, patience=10, rude=signal.SIGKILL)
+            for name in ("redis.json", "redis.log", "redis.users", "redis.lock"):
+                (data_dir / name).unlink(missing_ok=True)
+    finally:
+        share.give_back()
+
+
 def _known(data_dir: Path) -> tuple[int, int, str] | None:
     try:
         pid, port, password = json.loads((data_dir / "redis.json").read_text())
