@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from bench.harness import ROUNDS, Result, report, save
+from bench.harness import ROUNDS, Result, measured_commit, report, save, warn_of_changes
 from bench.paper import PAPER, draw
 from bench.servers import server
 from bench.spec import Spec
@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of a turn, where a turn is a time (5)")
     parser.add_argument("--dry", action="store_true", help="leave results.json as it is")
     chosen = parser.parse_args()
+    warn_of_changes(measured_commit())
     with server() as url, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(url, chosen))
 

@@ -9,6 +9,7 @@ import json
 import shutil
 import statistics
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from pathlib import Path
 ROUNDS = 5
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
+MEASURED = (":/", ":(top,exclude)bench/results.json", ":(top,exclude)docs/performance.md")
+"""What has a say in the figures: all but what a run itself writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Result:
             "goal": self.bench.goal,
             "unit": self.bench.unit,
             "size": self.bench.size,
-            "commit": _commit(),
+            "commit": measured_commit(),
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         ours, floor = _cpu(self.ours), _cpu(self.floor)
@@ -125,11 +128,24 @@ def _rounded(number: float) -> float:
     return float(f"{number:.4g}")
 
 
-def _commit() -> str:
-    """The commit that was measured, with + when the tree differed from it; empty outside a checkout."""
+def warn_of_changes(commit: str) -> None:
+    """Say before a run that its figures will belong to no commit, because files of the checkout differ from it."""
+    if commit.endswith("+"):
+        print(
+            f"WARNING: the tree differs from its commit. What is measured now belongs to no commit and is kept as "
+            f"{commit}. Commit first, then measure.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def measured_commit(place: Path = HERE) -> str:
+    """The commit that was measured, with + when the rest of the tree differed from it; empty outside a checkout."""
     if shutil.which("git") is None:
         return ""
-    git = ["git", "-C", str(HERE)]
+    git = ["git", "-C", str(place)]
     head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False)
-    changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
+    changed = subprocess.run(
+        [*git, "status", "--porcelain", "-uno", "--", *MEASURED], capture_output=True, text=True, check=False
+    )
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from bench.harness import Bench, Result, Round, compare, save
+from bench.harness import Bench, Result, Round, compare, measured_commit, save, warn_of_changes
 from bench.load import hammer, prepared
 
 BENCH = Bench("made_up", "things/s", goal=0.5, size="five things")
@@ -41,6 +42,28 @@ def test_a_result_is_the_median_with_its_spread_and_replaces_the_last_of_its_nam
     assert (one["value"], one["floor"], one["ratio"], one["spread"]) == (50.0, 100.0, 0.5, [0.25, 1.0])
     assert one["cpu_ms"] == {"value": 10.0, "floor": 5.0, "ratio": 2.0}
     assert {"better", "goal", "unit", "size", "commit", "when"} <= set(one)
+
+
+def test_a_tree_that_differs_from_its_commit_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-C", tmp_path, *arguments], check=True, capture_output=True)
+
+    git("init", "-q")
+    results = tmp_path / "bench" / "results.json"
+    results.parent.mkdir()
+    for path in (tmp_path / "code.py", results):
+        path.write_text("fast")
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "One")
+    results.write_text("what the run before wrote")
+    clean = measured_commit(tmp_path)
+    assert len(clean) == 12
+    warn_of_changes(clean)
+    assert capsys.readouterr().err == ""
+    (tmp_path / "code.py").write_text("faster")
+    assert measured_commit(tmp_path) == f"{clean}+"
+    warn_of_changes(f"{clean}+")
+    assert f"belongs to no commit and is kept as {clean}+." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", ["HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", ""])
