@@ -5,6 +5,7 @@ The judge is the provider's own log, joined with the database in SQL; our own vi
 
 import asyncio
 import random
+import re
 from functools import partial
 from pathlib import Path
 from signal import SIGKILL
@@ -141,7 +142,7 @@ async def _storm(
                         one.start()
                     await until(_settled, patience, _unsettled)
                     assert one.end() == 0, one.words[-2000:]
-                    assert "error" not in one.words.lower(), one.words[-3000:]
+                    assert not re.search(r"\[(error|critical)\b|Traceback", one.words), one.words[-3000:]
             finally:
                 bell.stop()
             await _judge(provider.log, sms, is_blind=memory == "blind")
