@@ -19,7 +19,7 @@ from api.health import live, metrics, ready
 from api.hooks import hook_routes
 from api.http import graphql
 from api.pages import routes as page_routes
-from api.projection.reading import close_reads, open_reads
+from api.projection.statements import close_reads, open_reads
 from api.schema import build_schema
 from api.unsubscribe import unsubscribe_routes
 from api.websocket import graphql_websocket

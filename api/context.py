@@ -1,10 +1,9 @@
 """What a resolver knows of its request."""
 
-from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeAlias
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import strawberry
@@ -14,6 +13,9 @@ from api.config import ApiConfig
 from api.errors import unauthenticated
 from domain.platform.actors import Actor
 from domain.platform.ids import new_id
+
+if TYPE_CHECKING:
+    from api.projection.selections import Operation
 
 
 @dataclass(slots=True)
@@ -25,9 +27,10 @@ class ApiContext:
     request_id: str = field(default_factory=lambda: new_id().hex)
     language: str = "en"  # en or zh-Hans: of sentences, never of data
     operation_hash: str = ""  # SHA-256 of the document's text
+    operation: "Operation | None" = None  # that runs
     variables: VariableValues = field(default_factory=lambda: VariableValues({}, {}))
+    sent: Mapping[str, Any] = field(default_factory=dict)  # the variables as they came
     statements: int = 0  # SQL statements that reads sent; a test counts them
-    read: dict[str, set[UUID]] = field(default_factory=lambda: defaultdict(set))  # type -> what of it was shown
     looked_up_by: set[str] = field(default_factory=set)  # kinds of names by which a service looked a member up
     searched_by: set[str] = field(default_factory=set)  # what of babies' data members were searched by
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import hashlib
 import time
 import traceback
-from collections import OrderedDict
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,29 +12,22 @@ from typing import Any
 import orjson
 import structlog
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     GraphQLError,
-    GraphQLSchema,
-    GraphQLSyntaxError,
-    OperationDefinitionNode,
     OperationType,
-    get_operation_ast,
-    parse,
-    specified_rules,
-    validate,
 )
 from graphql import execute as execute_core
 from graphql.execution import Executor, create_source_event_stream, execute_subscription_event
 from graphql.execution.values import get_variable_values
-from graphql.validation import NoSchemaIntrospectionCustomRule
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api import limits, metrics
 from api.config import ApiConfig
 from api.context import ApiContext
+from api.documents import DOCUMENTS, Document
 from api.errors import ApiError, Code, deadline_exceeded, limit_exceeded
-from api.projection.audit import record_reads
+from api.projection.operations import answer
+from api.projection.selections import Operation
 from api.schema import build_schema
 from domain.platform.actors import Actor
 from domain.platform.roles import Permission
@@ -45,7 +36,6 @@ log = structlog.get_logger("nestling.graphql")
 
 DEADLINE_S = 5.0
 ANONYMOUS_DEADLINE_S = 1.0
-MOST_REMEMBERED = 1_000_000  # characters of the documents that a process remembers; a tree takes 50 times its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,64 +49,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response: `data` is absent (not null) when nothing was executed."""
+    """A response: its JSON, the codes of its errors, and whether anything was executed (else it has no `data`)."""
 
-    body: dict[str, Any]
+    content: bytes
+    codes: Sequence[str]
     is_executed: bool
+    retry_after_s: int = 0
 
     @property
-    def codes(self) -> list[str]:
-        return [error.get("extensions", {}).get("code", "") for error in self.body.get("errors", ())]
-
-
-class Documents:
-    """Documents that were parsed and validated, by text and right to introspect; least recently used first."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, bool], DocumentNode] = OrderedDict()
-        self._characters = 0
-
-    def get(self, schema: GraphQLSchema, text: str, *, may_introspect: bool) -> DocumentNode | list[GraphQLError]:
-        """The valid document, or what is wrong with it."""
-        key = (text, may_introspect)
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key]
-        found = self._read(schema, text, may_introspect=may_introspect)
-        if isinstance(found, DocumentNode):
-            self._known[key] = found
-            self._characters += len(text)
-            while self._characters > MOST_REMEMBERED:
-                (forgotten, _), _ = self._known.popitem(last=False)
-                self._characters -= len(forgotten)
-        return found
-
-    @staticmethod
-    def _read(schema: GraphQLSchema, text: str, *, may_introspect: bool) -> DocumentNode | list[GraphQLError]:
-        try:
-            document = parse(text, max_tokens=limits.MOST_TOKENS, no_location=False)
-        except GraphQLSyntaxError as error:
-            if "tokens" in error.message:
-                return [limit_exceeded("tokens", limits.MOST_TOKENS)]
-            error.extensions = {"code": Code.GRAPHQL_PARSE_FAILED.value}
-            return [error]
-        except RecursionError:
-            return [limit_exceeded("depth", limits.MOST_DEPTH)]
-        for operation in document.definitions:
-            if isinstance(operation, OperationDefinitionNode):
-                refused = limits.refusal(schema, document, operation, {})
-                if refused is not None:
-                    return [refused]
-        rules = [*specified_rules, *([] if may_introspect else [NoSchemaIntrospectionCustomRule])]
-        errors = validate(schema, document, rules, max_errors=limits.MOST_ERRORS, hide_suggestions=not may_introspect)
-        for wrong in errors:
-            is_hidden = "introspection" in wrong.message.lower() and not may_introspect
-            code = Code.INTROSPECTION_DISABLED if is_hidden else Code.GRAPHQL_VALIDATION_FAILED
-            wrong.extensions = {"code": code.value}
-        return errors or document
-
-
-DOCUMENTS = Documents()
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = orjson.loads(self.content)
+        return body
 
 
 def may_introspect(config: ApiConfig, actor: Actor | None) -> bool:
@@ -144,51 +87,47 @@ async def execute(
 async def run(request: Request, context: ApiContext, *, queries_only: bool = False) -> Answer:
     """Answer a query or mutation. Never raises for what a client can cause."""
     started = time.perf_counter()
-    prepared = prepare(request, context)
-    if not isinstance(prepared, Operation):
-        return _refused(prepared, "none", started)
-    kind = prepared.node.operation
+    operation = prepare(request, context)
+    if not isinstance(operation, Operation):
+        return _refused(operation, "none", started)
+    kind = operation.node.operation
     if kind is OperationType.SUBSCRIPTION or (queries_only and kind is not OperationType.QUERY):
         where = "Subscriptions run over graphql-transport-ws." if not queries_only else "GET runs queries only."
         return _refused([ApiError(Code.BAD_REQUEST, where)], kind.value, started)
-    deadline = DEADLINE_S if context.caller is not None else ANONYMOUS_DEADLINE_S
     try:
-        async with asyncio.timeout(deadline):
-            result = await _execute(prepared, context)
-            await record_reads(context)
+        async with asyncio.timeout(DEADLINE_S if context.caller is not None else ANONYMOUS_DEADLINE_S):
+            if kind is OperationType.QUERY:
+                found = await answer(operation, context)
+                data, errors = found.data, list(found.errors)
+            else:
+                data, errors = await _mutate(operation, context)
     except TimeoutError:
         return _refused([deadline_exceeded()], kind.value, started)
-    answer = Answer(response(result, context), is_executed=True)
-    metrics.operation(kind.value, answer.codes, time.perf_counter() - started, context.statements)
-    return answer
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A document that may run: valid, within the limits, its variables coerced."""
-
-    schema: GraphQLSchema
-    document: DocumentNode
-    node: OperationDefinitionNode
-    variables: dict[str, Any]
-    name: str | None
+    except ApiError as error:
+        return _refused([error], kind.value, started)
+    except Exception as error:  # noqa: BLE001  # the caller reads INTERNAL_ERROR, the log has the rest
+        data, errors = "null", [GraphQLError("", original_error=error)]
+    done = respond(data, errors, context)
+    metrics.operation(kind.value, done.codes, time.perf_counter() - started, context.statements)
+    return done
 
 
 def prepare(request: Request, context: ApiContext) -> Operation | Sequence[GraphQLError]:
     """Everything that comes before execution; no SQL is sent for what it refuses."""
-    schema = build_schema()._schema  # noqa: SLF001
-    found = DOCUMENTS.get(schema, request.query, may_introspect=may_introspect(context.config, context.caller))
-    if not isinstance(found, DocumentNode):
+    may = may_introspect(context.config, context.caller)
+    found = DOCUMENTS.get(build_schema(), request.query, may_introspect=may)
+    if not isinstance(found, Document):
         return found
-    node = get_operation_ast(found, request.operation_name)
-    if node is None:
+    weighed = found.named(request.operation_name)
+    if weighed is None:
         return [ApiError(Code.BAD_REQUEST, "Name one operation of the document by operationName.")]
-    refused = limits.refusal(schema, found, node, request.variables)
+    refused = limits.refused_variables(weighed.weight, request.variables)
     if refused is not None:
         return [refused]
+    operation = weighed.operation
     values = get_variable_values(
-        schema,
-        node.variable_definitions or [],
+        operation.schema._schema,  # noqa: SLF001
+        operation.node.variable_definitions or [],
         dict(request.variables),
         max_errors=limits.MOST_ERRORS,
         hide_suggestions=True,
@@ -197,40 +136,42 @@ def prepare(request: Request, context: ApiContext) -> Operation | Sequence[Graph
         for error in values:
             error.extensions = {"code": Code.BAD_USER_INPUT.value}
         return values
-    context.variables = values
-    context.operation_hash = hashlib.sha256(request.query.encode()).hexdigest()
-    return Operation(schema, found, node, dict(request.variables), request.operation_name)
+    context.variables, context.sent = values, request.variables
+    context.operation, context.operation_hash = operation, found.hash
+    return operation
 
 
-async def _execute(operation: Operation, context: ApiContext) -> ExecutionResult:
+async def _mutate(operation: Operation, context: ApiContext) -> tuple[str, list[GraphQLError]]:
+    metrics.FALLBACK.labels("mutation").inc()
     result = execute_core(
-        operation.schema,
+        operation.schema._schema,  # noqa: SLF001
         operation.document,
         context_value=context,
-        variable_values=operation.variables,
-        operation_name=operation.name,
+        variable_values=dict(context.sent),
+        operation_name=operation.node.name.value if operation.node.name else None,
         executor_class=StrawberryGraphQLCoreExecutionContext,
         hide_suggestions=True,
     )
     if not isinstance(result, ExecutionResult):
         result = await result
     assert isinstance(result, ExecutionResult)
-    return result
+    return orjson.dumps(result.data).decode(), list(result.errors or ())
 
 
 async def watch(request: Request, context: ApiContext) -> AsyncIterator[dict[str, Any]] | Sequence[GraphQLError]:
     """The events of a subscription as responses, or why there are none. Each event has a request's deadline."""
-    prepared = prepare(request, context)
-    if not isinstance(prepared, Operation):
-        return prepared
-    if prepared.node.operation is not OperationType.SUBSCRIPTION:
+    operation = prepare(request, context)
+    if not isinstance(operation, Operation):
+        return operation
+    if operation.node.operation is not OperationType.SUBSCRIPTION:
         return [ApiError(Code.BAD_REQUEST, "Send queries and mutations by POST.")]
+    metrics.FALLBACK.labels("subscription").inc()
     executor = StrawberryGraphQLCoreExecutionContext.build(
-        prepared.schema,
-        prepared.document,
+        operation.schema._schema,  # noqa: SLF001
+        operation.document,
         context_value=context,
-        raw_variable_values=prepared.variables,
-        operation_name=prepared.name,
+        raw_variable_values=dict(context.sent),
+        operation_name=operation.node.name.value if operation.node.name else None,
         hide_suggestions=True,
     )
     if isinstance(executor, list):
@@ -264,23 +205,27 @@ async def _respond(executor: Executor[Any], event: Any, context: ApiContext) -> 
             result = execute_subscription_event(executor.build_per_event_executor(event))
             if isinstance(result, Awaitable):
                 result = await result
-            await record_reads(context)
     except TimeoutError:
-        context.read.clear()
         return {"errors": [deadline_exceeded().formatted], "data": None}
-    return response(result, context)
+    return respond(orjson.dumps(result.data).decode(), result.errors or (), context).body
 
 
-def response(result: ExecutionResult, context: ApiContext) -> dict[str, Any]:
-    """The response as JSON values, `errors` first; one that is too large is refused as a whole."""
-    body: dict[str, Any] = {}
-    if result.errors:
-        body["errors"] = [masked(error, context).formatted for error in result.errors[: limits.MOST_ERRORS * 5]]
-    body["data"] = result.data
-    if len(orjson.dumps(body)) > limits.MOST_RESPONSE_BYTES:
-        too_large = limit_exceeded("responseBytes", limits.MOST_RESPONSE_BYTES)
-        return {"errors": [too_large.formatted], "data": None}
-    return body
+def respond(data: str, errors: Sequence[GraphQLError], context: ApiContext) -> Answer:
+    """The response with `data` as it is, `errors` first; one that is too large is refused as a whole."""
+    shown = [masked(error, context).formatted for error in errors[: limits.MOST_ERRORS * 5]]
+    content = (f'{{"errors":{orjson.dumps(shown).decode()},"data":{data}}}' if shown else f'{{"data":{data}}}').encode()
+    if len(content) > limits.MOST_RESPONSE_BYTES:
+        shown = [limit_exceeded("responseBytes", limits.MOST_RESPONSE_BYTES).formatted]
+        content = orjson.dumps({"errors": shown, "data": None})
+    return Answer(content, _codes(shown), is_executed=True, retry_after_s=_wait(shown))
+
+
+def _codes(errors: Sequence[Any]) -> list[str]:
+    return [error.get("extensions", {}).get("code", "") for error in errors]
+
+
+def _wait(errors: Sequence[Any]) -> int:
+    return max((error.get("extensions", {}).get("retryAfterSeconds", 0) for error in errors), default=0)
 
 
 def masked(error: GraphQLError, context: ApiContext) -> GraphQLError:
@@ -303,7 +248,13 @@ def masked(error: GraphQLError, context: ApiContext) -> GraphQLError:
     )
 
 
+def refusal(errors: Sequence[GraphQLError]) -> Answer:
+    """A response to what was not executed."""
+    shown = [error.formatted for error in errors[: limits.MOST_ERRORS]]
+    return Answer(orjson.dumps({"errors": shown}), _codes(shown), is_executed=False, retry_after_s=_wait(shown))
+
+
 def _refused(errors: Sequence[GraphQLError], kind: str, started: float) -> Answer:
-    answer = Answer({"errors": [error.formatted for error in errors[: limits.MOST_ERRORS]]}, is_executed=False)
-    metrics.operation(kind, answer.codes, time.perf_counter() - started, 0)
-    return answer
+    told = refusal(errors)
+    metrics.operation(kind, told.codes, time.perf_counter() - started, 0)
+    return told

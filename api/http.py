@@ -13,7 +13,7 @@ from api.auth import who_asks
 from api.config import ApiConfig
 from api.context import ApiContext
 from api.errors import ApiError, Code, limit_exceeded
-from api.graphql import Answer, Request, run
+from api.graphql import Answer, Request, refusal, run
 
 GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
@@ -33,9 +33,7 @@ async def graphql(request: HttpRequest) -> Response:
         sent = await _read(request)
         credential = await who_asks(request, config)
     except ApiError as error:
-        return _respond(
-            Answer({"errors": [error.formatted]}, is_executed=False), media, STATUS.get(error.code.value, 400)
-        )
+        return _respond(refusal([error]), media, STATUS.get(error.code.value, 400))
     context = ApiContext(
         caller=credential.actor if credential else None,
         config=config,
@@ -136,9 +134,6 @@ def _request(body: Any) -> Request:
 
 def _respond(answer: Answer, media: str, status: int) -> Response:
     headers = {"cache-control": "no-store"}
-    waits = [
-        error["extensions"].get("retryAfterSeconds") for error in answer.body.get("errors", ()) if "extensions" in error
-    ]
-    if any(waits):
-        headers["retry-after"] = str(max(wait for wait in waits if wait))
-    return Response(orjson.dumps(answer.body), status, headers, f"{media}; charset=utf-8")
+    if answer.retry_after_s:
+        headers["retry-after"] = str(answer.retry_after_s)
+    return Response(answer.content, status, headers, f"{media}; charset=utf-8")

@@ -1,9 +1,11 @@
 """What a document may ask for, decided on the syntax tree before any SQL runs.
 
 Rows are counted as a page could fetch them: each list its `first`, multiplied down the tree, through fragments and
-variables; leaves are free. A fragment is weighed once, whatever the number of its spreads, so that weighing is linear.
+variables; leaves are free. A document is weighed once; only the rows that its variables ask for are counted again for
+each request. A fragment is weighed once, whatever the number of its spreads, so that weighing is linear.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,8 +30,8 @@ from graphql import (
 )
 
 from api.errors import ApiError, limit_exceeded
-from api.projection.declarations import Page, Relation
-from api.projection.statements import declared
+from api.projection import One, Page, Relation
+from api.projection.selections import declared
 
 MOST_BODY_BYTES = 256 * 1024
 MOST_TOKENS = 2_000
@@ -41,9 +43,39 @@ MOST_VALUES = 500  # items of all lists and objects in the variables or literals
 MOST_ERRORS = 10
 MOST_RESPONSE_BYTES = 2 * 1024 * 1024
 MOST_INTROSPECTION_DEPTH = 20
+MOST_BRACES = 2 * MOST_INTROSPECTION_DEPTH + 2  # open at once: no document within the depth has more
 SENSITIVE = frozenset({"openMemberToken", "revealContact"})  # at most one of them a document
 
+STEPS = {"{": 1, "}": -1}
 WRAPPERS = frozenset({"edges", "node"})
+# An open string is a token too: what is scanned once is not scanned again.
+TOKEN = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|"(?:[^"\\\n]|\\.)*+"?|#[^\n]*|[\w-]+|\.\.\.|[^\s,\w]', re.DOTALL
+)
+
+
+def refused_text(text: str) -> ApiError | None:
+    """What the text alone says: a document that is far too long or deep is not even parsed."""
+    tokens = depth = 0
+    for found in TOKEN.finditer(text):
+        token = found.group()
+        if token[0] == "#":
+            continue
+        tokens += 1
+        if tokens > MOST_TOKENS:
+            return limit_exceeded("tokens", MOST_TOKENS)
+        depth += STEPS.get(token, 0)
+        if depth > MOST_BRACES:
+            return limit_exceeded("depth", MOST_DEPTH)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list of a selection: how many (a number, or a variable and its default), and the lists inside each of them."""
+
+    first: int | tuple[str, int]
+    inside: "tuple[Rows, ...]"
 
 
 @dataclass(slots=True)
@@ -52,8 +84,25 @@ class Weight:
 
     depth: int = 0
     aliases: int = 0
-    rows: int = 0
     fields: int = 0
+    rows: tuple[Rows, ...] = ()
+
+    def fetched(self, variables: Mapping[str, Any]) -> int:
+        """Rows that the plan could fetch with these variables."""
+        return _fetched(self.rows, variables, {})
+
+
+def _fetched(rows: tuple[Rows, ...], variables: Mapping[str, Any], known: dict[int, int]) -> int:
+    found = 0
+    for one in rows:
+        if id(one) not in known:
+            first = one.first
+            if isinstance(first, tuple):
+                value = variables.get(first[0], first[1])
+                first = value if type(value) is int and value > 0 else first[1]
+            known[id(one)] = first * (1 + _fetched(one.inside, variables, known))
+        found += known[id(one)]
+    return found
 
 
 @dataclass(slots=True)
@@ -62,12 +111,12 @@ class Scales:
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
-    variables: Mapping[str, Any]
+    defaults: Mapping[str, int]
     weighed: dict[tuple[str, bool], Weight] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
 
     def of(self, selections: SelectionSetNode | None, parent: Any, *, introspects: bool = False) -> Weight:
-        total = Weight()
+        total, rows = Weight(), list[Rows]()
         for node in selections.selections if selections else ():
             if isinstance(node, FieldNode):
                 weight = self._field(node, parent, introspects=introspects)
@@ -79,8 +128,12 @@ class Scales:
                 weight = self._fragment(node.name.value, introspects=introspects)
             total.depth = max(total.depth, weight.depth)
             total.aliases += weight.aliases
-            total.rows += weight.rows
             total.fields += weight.fields
+            if len(weight.rows) + len(rows) > MOST_TOKENS:
+                rows = [Rows(MOST_ROWS + 1, ())]  # fragments that double: too many whatever they ask for
+            else:
+                rows += weight.rows
+        total.rows = tuple(rows)
         return total
 
     def _field(self, node: FieldNode, parent: Any, *, introspects: bool) -> Weight:
@@ -90,11 +143,11 @@ class Scales:
         inside = introspects or name in ("__schema", "__type")
         below = self.of(node.selection_set, get_named_type(known.type) if known else None, introspects=inside)
         is_wrapper = (name in WRAPPERS and parent is not None and "cursor" in fields) or name == "edges"
-        rows = self._rows(node, declared(known) if known else None)
+        first = self._rows(node, declared(known) if known else None)
         return Weight(
             depth=below.depth + (0 if is_wrapper else 1),
             aliases=below.aliases + (1 if node.alias and node.alias.value != name else 0),
-            rows=rows * (1 + below.rows) if rows else below.rows,
+            rows=(Rows(first, below.rows),) if first else below.rows,
             fields=below.fields + 1,
         )
 
@@ -110,53 +163,59 @@ class Scales:
             self.open.discard(name)
         return self.weighed[key]
 
-    def _rows(self, node: FieldNode, source: Any) -> int:
+    def _rows(self, node: FieldNode, source: Any) -> int | tuple[str, int]:
         if isinstance(source, Page):
             return self._first(node, 1)  # a page without `first` is not valid
         if isinstance(source, Relation):
             return self._first(node, source.first) if source.first is not None else 1
-        return 1 if source is not None and type(source).__name__ == "One" else 0
+        return 1 if isinstance(source, One) else 0
 
-    def _first(self, node: FieldNode, default: int) -> int:
+    def _first(self, node: FieldNode, default: int) -> int | tuple[str, int]:
         for argument in node.arguments or ():
             if argument.name.value != "first":
                 continue
             if isinstance(argument.value, IntValueNode):
-                return min(int(argument.value.value[:9]), 10**6)
+                return max(min(int(argument.value.value[:9]), 10**6), 1)
             if isinstance(argument.value, VariableNode):
-                value = self.variables.get(argument.value.name.value, default)
-                return value if isinstance(value, int) and value > 0 else default
+                name = argument.value.name.value
+                return name, self.defaults.get(name, default)
         return default
 
     def _type(self, name: str | None, default: Any) -> Any:
         return self.schema.type_map.get(name) if name is not None else default
 
 
-def refusal(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> ApiError | None:
-    """Why the operation may not run, None when it may."""
+def weigh(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> Weight | ApiError:
+    """What the operation asks for, or why it may not run whatever its variables are."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     defaults = {
-        definition.variable.name.value: int(definition.default_value.value[:9])
+        definition.variable.name.value: max(int(definition.default_value.value[:9]), 1)
         for definition in operation.variable_definitions or ()
         if isinstance(definition.default_value, IntValueNode)
     }
-    scales = Scales(schema, fragments, {**defaults, **variables})
-    root = schema.get_root_type(operation.operation)
-    weight = scales.of(operation.selection_set, root)
+    scales = Scales(schema, fragments, defaults)
+    weight = scales.of(operation.selection_set, schema.get_root_type(operation.operation))
     introspects = any(_introspects(node) for node in document.definitions)
     for limit, found, allowed in (
-        ("roots", _roots(operation.selection_set, fragments), MOST_ROOTS),
+        ("roots", sum(1 for _ in _root_names(operation.selection_set, fragments)), MOST_ROOTS),
         ("depth", weight.depth, MOST_INTROSPECTION_DEPTH if introspects else MOST_DEPTH),
         ("aliases", weight.aliases, MOST_ALIASES),
-        ("rows", weight.rows, MOST_ROWS),
+        ("rows", weight.fetched({}), MOST_ROWS),
         ("fields", weight.fields, MOST_TOKENS * 2),
-        ("values", _values(variables) + _literals(document), MOST_VALUES),
+        ("values", _literals(document), MOST_VALUES),
         ("sensitive", sum(name in SENSITIVE for name in _root_names(operation.selection_set, fragments)), 1),
     ):
         if found > allowed:
             return limit_exceeded(limit, allowed)
+    return weight
+
+
+def refused_variables(weight: Weight, variables: Mapping[str, Any]) -> ApiError | None:
+    """Why the operation may not run with these variables, None when it may."""
+    if _values(variables) > MOST_VALUES:
+        return limit_exceeded("values", MOST_VALUES)
+    if weight.fetched(variables) > MOST_ROWS:
+        return limit_exceeded("rows", MOST_ROWS)
     return None
 
 
@@ -167,14 +226,10 @@ def _introspects(node: Any) -> bool:
     )
 
 
-def _roots(selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]) -> int:
-    return sum(1 for _ in _root_names(selections, fragments))
-
-
 def _root_names(
     selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], seen: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    """Root fields through fragments, stopping where an operation has certainly too many."""
+    """Root fields through fragments."""
     for node in selections.selections:
         if isinstance(node, FieldNode):
             yield node.name.value

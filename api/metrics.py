@@ -7,6 +7,7 @@ from prometheus_client import Counter, Histogram
 OPERATIONS = Counter("nestling_graphql_operations_total", "GraphQL operations answered.", ["operation", "outcome"])
 SECONDS = Histogram("nestling_graphql_seconds", "Time to answer a GraphQL operation.", ["operation"])
 STATEMENTS = Counter("nestling_graphql_statements_total", "SQL statements that reads sent.")
+FALLBACK = Counter("nestling_fallback_total", "Operations, or parts of them, that graphql-core completed.", ["reason"])
 REQUESTS = Counter("nestling_http_requests_total", "HTTP requests answered.", ["method", "status"])
 SUBSCRIPTIONS = Counter("nestling_graphql_subscriptions_total", "Subscriptions opened.")
 

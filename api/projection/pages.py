@@ -1,9 +1,30 @@
-"""Relay's shapes: connection, edge and page information."""
+"""Relay connections: their shapes, their keyset cursors, and how a page becomes SQL.
 
-from typing import Generic, TypeVar
+A cursor is the key's name and the last row's values, made by PostgreSQL and validated when it comes back.
+"""
 
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
+
+import orjson
 import strawberry
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, get_named_type
 
+from api.errors import bad_user_input
+from api.projection import Ask, Key, Page
+from api.projection.finishing import Shape
+from api.projection.selections import Arguments, below, node_type
+from api.projection.statements import Row, all_of, checked_first, finding, joined, json_object, table_of
+
+if TYPE_CHECKING:
+    from api.projection.planner import Planner
+
+MOST_COUNTED = 10_000  # rows that totalCount counts
 T = TypeVar("T")
 
 
@@ -29,3 +50,191 @@ class Connection(Generic[T]):
 
 
 STRUCTURES = (PageInfo, Edge, Connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The page that is being planned."""
+
+    planner: "Planner"
+    source: Page
+    connection: GraphQLObjectType
+    target: str
+    row: Row  # of the page
+    first: str  # the placeholder of how many
+    after: Callable[[Ask], str | None]
+    conditions: Callable[[str], Sequence[str]]
+
+    @property
+    def shown(self) -> str:
+        """One row more than `first` is fetched, to know whether there are more; it is never shown."""
+        return f'FILTER (WHERE {self.row.alias}."#n" <= {self.first})'
+
+
+def page(
+    planner: "Planner", source: Page, of: GraphQLField, nodes: list[FieldNode], source_type: str, row: Row
+) -> tuple[str, Shape]:
+    """The connection's JSON as an SQL expression, seen from `row` (without alias at the root)."""
+    arguments = planner.selections.arguments(of, nodes[0])
+    connection = get_named_type(of.type)
+    assert isinstance(connection, GraphQLObjectType)
+    target = node_type(connection).name
+    fields = planner.selections.fields(connection, below(nodes))
+
+    def conditions(alias: str) -> list[str]:
+        return [
+            *joined(source.on, alias, row.alias),
+            *planner.also(source.where, alias, row.alias),
+            *([planner.holes(finding(source.find, arguments, alias))] if source.find else []),
+            *planner.target_scope(target, alias, source_type, source.on),
+        ]
+
+    # A count alone has no page: an unused parameter would be refused, so its arguments are looked at in a hole.
+    is_paged = any(inner[0].name.value in ("edges", "pageInfo") for inner in fields.values())
+    first = planner.first(of, nodes[0]) if is_paged else ""
+    after = _after(arguments)
+    wish = Wish(planner, source, connection, target, Row(planner.ask.alias()), first, after, conditions)
+    pairs, shape = _parts(wish, fields)
+    if not is_paged:
+        return json_object(pairs) + planner.holes(_unused(source.key, arguments)), shape
+    noted = f"string_agg({wish.row.noted}, ',') {wish.shown}" if wish.row.notes else ""
+    return planner.lateral(row, json_object(pairs), noted, f"({_rows(wish)}) {wish.row.alias}{wish.row.joined}"), shape
+
+
+def _unused(key: Key, arguments: Arguments) -> Callable[[Ask], str]:
+    """Refuses the arguments that a page would refuse; adds no text."""
+
+    def check(ask: Ask) -> str:
+        given = arguments(ask.context.variables)
+        checked_first(given["first"])
+        if given.get("after") is not None:
+            decode(key, given["after"])
+        return ""
+
+    return check
+
+
+def _after(arguments: Arguments) -> Callable[[Ask], str | None]:
+    return lambda ask: arguments(ask.context.variables).get("after")
+
+
+def _parts(wish: Wish, fields: dict[str, list[FieldNode]]) -> tuple[list[tuple[str, str]], Shape]:
+    pairs, shape = [], Shape()
+    for key, nodes in fields.items():
+        name = nodes[0].name.value
+        if name == "__typename":
+            sql = f"'{wish.connection.name}'"
+        elif name == "totalCount":
+            sql = _count(wish)
+        elif name == "edges":
+            sql, child = _edges(wish, nodes)
+            shape.child(key, wish.connection.fields["edges"].type, child)
+        else:
+            sql = _page_info(wish, nodes)
+        pairs.append((key, sql))
+    return pairs, shape
+
+
+def _rows(wish: Wish) -> str:
+    alias, key = wish.row.alias, wish.source.key
+
+    def after(ask: Ask) -> str:
+        cursor = wish.after(ask)
+        return "" if cursor is None else f" AND {after_sql(key, alias, cursor, ask)}"
+
+    order, where = order_by(key, alias), all_of(wish.conditions(alias))
+    return (
+        f'SELECT {alias}.*, row_number() OVER (ORDER BY {order}) AS "#n" FROM {table_of(wish.target)} {alias} '
+        f"WHERE {where}{wish.planner.holes(after)} ORDER BY {order} LIMIT {wish.first} + 1"
+    )
+
+
+def _edges(wish: Wish, nodes: list[FieldNode]) -> tuple[str, Shape]:
+    edge = get_named_type(wish.connection.fields["edges"].type)
+    assert isinstance(edge, GraphQLObjectType)
+    pairs, shape = [], Shape()
+    for key, inner in wish.planner.selections.fields(edge, below(nodes)).items():
+        name = inner[0].name.value
+        if name == "__typename":
+            pairs.append((key, f"'{edge.name}'"))
+        elif name == "cursor":
+            pairs.append((key, cursor_sql(wish.source.key, wish.row.alias)))
+        else:
+            sql, child = wish.planner.node(wish.target, wish.row, below(inner))
+            pairs.append((key, sql))
+            shape.child(key, edge.fields["node"].type, child)
+    return f"coalesce(json_agg({json_object(pairs)} ORDER BY {wish.row.alias}.\"#n\") {wish.shown}, '[]')", shape
+
+
+def _page_info(wish: Wish, nodes: list[FieldNode]) -> str:
+    info = get_named_type(wish.connection.fields["pageInfo"].type)
+    assert isinstance(info, GraphQLObjectType)
+    cursor, alias = cursor_sql(wish.source.key, wish.row.alias), wish.row.alias
+    values: dict[str, Callable[[], str]] = {
+        "__typename": lambda: "'PageInfo'",
+        "hasNextPage": lambda: f"count(*) > {wish.first}",
+        "hasPreviousPage": lambda: wish.planner.holes(lambda ask: "true" if wish.after(ask) is not None else "false"),
+        "startCursor": lambda: f'(array_agg({cursor} ORDER BY {alias}."#n") {wish.shown})[1]',
+        "endCursor": lambda: f'(array_agg({cursor} ORDER BY {alias}."#n" DESC) {wish.shown})[1]',
+    }
+    fields = wish.planner.selections.fields(info, below(nodes))
+    return json_object([(key, values[inner[0].name.value]()) for key, inner in fields.items()])
+
+
+def _count(wish: Wish) -> str:
+    alias = wish.planner.ask.alias()
+    where = all_of(wish.conditions(alias))
+    counted = f"SELECT 1 FROM {table_of(wish.target)} {alias} WHERE {where} LIMIT {MOST_COUNTED}"
+    return f"(SELECT count(*) FROM ({counted}) counted)"
+
+
+# Cursors
+
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "timestamptz": datetime.fromisoformat,
+    "uuid": UUID,
+    "float8": float,
+    "bigint": int,
+    "text": str,
+}
+
+
+def order_by(key: Key, alias: str) -> str:
+    return ", ".join(f"{alias}.{column} {direction}" for column, direction, _ in key)
+
+
+def cursor_sql(key: Key, alias: str) -> str:
+    """The cursor of a row: base64url of a JSON array, in one line."""
+    values = ", ".join(f"{alias}.{column}::text" for column, _, _ in key)
+    array = f"json_build_array('{_name(key)}', {values})::text"
+    return f"translate(encode(convert_to({array}, 'UTF8'), 'base64'), E'+/=\\n', '-_')"
+
+
+def after_sql(key: Key, alias: str, cursor: str, ask: Ask) -> str:
+    """The condition of the rows that come after the cursor's."""
+    values = [ask(value, kind) for value, (_, _, kind) in zip(decode(key, cursor), key, strict=True)]
+    columns = [f"{alias}.{column}" for column, _, _ in key]
+    directions = {direction for _, direction, _ in key}
+    if len(directions) == 1:
+        sign = "<" if directions == {"DESC"} else ">"
+        return f"({', '.join(columns)}) {sign} ({', '.join(values)})"
+    (first, second), (a, b) = columns, values
+    far, near = ("<", ">") if key[0][1] == "DESC" else (">", "<")
+    return f"({first} {far}= {a} AND ({first} {far} {a} OR {second} {near} {b}))"
+
+
+def decode(key: Key, cursor: str) -> list[Any]:
+    """The values of a cursor of this very key; BAD_USER_INPUT for any other text."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        array = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        name, *values = array
+        if name != _name(key) or len(values) != len(key) or not all(isinstance(value, str) for value in values):
+            raise ValueError
+        return [PARSERS[kind](value) for value, (_, _, kind) in zip(values, key, strict=True)]
+    except (ValueError, TypeError, UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError):
+        raise bad_user_input("This is not a cursor of this list.") from None
+
+
+def _name(key: Key) -> str:
+    return ",".join(f"{column}{'-' if direction == 'DESC' else '+'}" for column, direction, _ in key)

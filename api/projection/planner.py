@@ -5,197 +5,224 @@ with `#`, which GraphQL cannot spell.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
     FieldNode,
     GraphQLField,
+    GraphQLNonNull,
     GraphQLObjectType,
     SelectionSetNode,
     get_named_type,
 )
-from strawberry import Schema
-from strawberry.types.arguments import convert_arguments
 
-from api.errors import bad_user_input
-from api.projection import connections
-from api.projection.declarations import (
-    MOST_ROWS,
+from api.errors import ApiError, forbidden
+from api.projection import (
     TYPES,
     UNIONS,
     Ask,
     Computed,
     Identifier,
+    One,
     Page,
     Relation,
     Rows,
     Source,
     Value,
+    pages,
     render,
 )
-from api.projection.selections import Selections, below
+from api.projection.finishing import KIND, Fill, Shape, completer
+from api.projection.selections import Selections, below, declared, permissions_of
 from api.projection.statements import (
-    AUDITED,
-    KIND,
-    Plan,
-    Shape,
+    NULL_MARK,
+    Holes,
+    Late,
+    Row,
     all_of,
-    declared,
+    checked_first,
+    finding,
     joined,
     json_object,
-    permissions_of,
-    wire,
 )
 
-Conditions = Callable[[str], Sequence[str]]
 
-
+@dataclass(slots=True)
 class Planner:
-    """Plans one root field, mutation payload or subscription event."""
+    """Plans the root fields of one operation, or the rows of a mutation's payload (`for_core`)."""
 
-    def __init__(self, schema: Schema, selections: Selections, ask: Ask) -> None:
-        self.schema = schema
-        self.selections = selections
-        self.ask = ask
+    selections: Selections
+    ask: Ask
+    holes: Holes
+    for_core: bool = False
 
     # Statements
 
-    def row(self, type_name: str, conditions: Conditions, sets: list[SelectionSetNode], *, kind: bool) -> Plan:
-        """At most one row of a type."""
-        alias, rows = self.ask.alias(), TYPES[type_name]
-        where = [*conditions(alias), *self._scope(rows, alias)]
-        sql, shape = self._object(type_name, alias, sets, kind=kind)
-        return self._plan(f"SELECT {sql}::text FROM {rows.table} {alias} WHERE {all_of(where)} LIMIT 1", shape)
+    def one(self, row: Row, of: GraphQLField, nodes: list[FieldNode], type_name: str) -> tuple[str, Shape]:
+        """At most one row, as the root field finds it."""
+        source = declared(of)
+        assert isinstance(source, One)
+        target = Row(self.ask.alias())
+        sql, shape = self.object(type_name, target, below(nodes))
+        where = [self._found(source.find, of, nodes[0], target.alias), *self.scope(TYPES[type_name], target.alias)]
+        return self._single(row, target, sql, f"{TYPES[type_name].table} {target.alias} WHERE {all_of(where)}"), shape
 
-    def rows(self, type_name: str, keys: Sequence[object], sets: list[SelectionSetNode]) -> Plan:
+    def rows(self, row: Row, type_name: str, keys: Late, sets: list[SelectionSetNode]) -> tuple[str, Shape]:
         """The rows with these keys, in their order, null for those that cannot be seen."""
-        alias, rows = self.ask.alias(), TYPES[type_name]
-        keys_sql = self.ask(list(keys), "uuid[]")
-        where = [f"{alias}.id = wanted.id", *self._scope(rows, alias)]
-        sql, shape = self._object(type_name, alias, sets)
-        return self._plan(
-            f"SELECT json_agg((SELECT {sql} FROM {rows.table} {alias} WHERE {all_of(where)}) ORDER BY wanted.n)::text "
-            f"FROM unnest({keys_sql}) WITH ORDINALITY AS wanted(id, n)",
-            shape,
-        )
+        target, rows, wanted = Row(self.ask.alias()), TYPES[type_name], self.ask.alias()
+        where = all_of([f"{target.alias}.id = {wanted}.id", *self.scope(rows, target.alias)])
+        sql, shape = self.object(type_name, target, sets)
+        outer = Row(wanted)
+        inner = self._single(outer, target, sql, f"{rows.table} {target.alias} WHERE {where}")
+        listed = f"unnest({self.ask(keys, 'uuid[]')}) WITH ORDINALITY AS {wanted}(id, n){outer.joined}"
+        value = f"json_agg({inner} ORDER BY {wanted}.n)"
+        return self.lateral(row, value, f"string_agg({outer.noted}, ',')" if outer.notes else "", listed), shape
 
-    def page(self, of: GraphQLField, nodes: list[FieldNode]) -> Plan:
+    def page(self, row: Row, of: GraphQLField, nodes: list[FieldNode]) -> tuple[str, Shape]:
         """A connection at the root."""
         source = declared(of)
         assert isinstance(source, Page)
-        sql, shape = connections.page(self, source, of, nodes, source_type="", source_alias="")
-        return self._plan(f"SELECT {sql}::text", shape)
-
-    def arguments(self, of: GraphQLField, node: FieldNode) -> dict[str, Any]:
-        """The field's arguments as Python values, by their Python names."""
-        definition = of.extensions["strawberry-definition"]
-        return convert_arguments(
-            self.selections.arguments(of, node),
-            definition.arguments,
-            scalar_registry=self.schema.schema_converter.scalar_registry,
-            config=self.schema.config,
-        )
-
-    def _plan(self, sql: str, shape: Shape) -> Plan:
-        return Plan(sql, self.ask.parameters, shape)
+        return pages.page(self, source, of, nodes, source_type="", row=row)
 
     # Objects
 
-    def _object(
-        self, type_name: str, alias: str, sets: Iterable[SelectionSetNode], *, kind: bool = False
+    def object(
+        self, type_name: str, row: Row, sets: Iterable[SelectionSetNode], *, kind: bool = False
     ) -> tuple[str, Shape]:
-        core = self.schema._schema.type_map[type_name]  # noqa: SLF001
+        core = self.selections.schema._schema.type_map[type_name]  # noqa: SLF001
         assert isinstance(core, GraphQLObjectType)
-        pairs: list[tuple[str, str]] = [(KIND, f"'{type_name}'")] if kind else []
-        shape, needs = Shape(), {}
+        pairs: list[tuple[str, str]] = []
+        shape, families = Shape(), {}
         for key, nodes in self.selections.fields(core, sets).items():
+            if nodes[0].name.value == "__typename":
+                pairs.append((key, f"'{type_name}'"))
+                continue
             of = core.fields[nodes[0].name.value]
             source = declared(of)
             assert source is not None, f"{type_name}.{nodes[0].name.value} is not declared"
-            if not self._is_readable(of, source):
-                continue  # its resolver answers FORBIDDEN
-            if isinstance(source, Computed):
-                shape.fills.append((key, source, self.arguments(of, nodes[0])))
-                needs[source.family.name] = source.family
+            refused = self.refusal(of, source)
+            if refused is not None:
+                shape.refused.append((key, refused, nodes[0]))
+                pairs.append((key, "NULL"))
+            elif isinstance(source, Computed):
+                complete = None if self.for_core else completer(self.selections, of.type, nodes)
+                shape.fills.append(Fill(key, source, complete))
+                families[source.family.name] = source.family
+                pairs.append((key, "NULL"))
             else:
-                sql, child = self._value(type_name, alias, of, source, nodes)
-                pairs.append((key, sql))
-                shape.child(key, child)
-        for family in needs.values():
-            values = [(name, render(sql, self.ask, alias)) for name, sql in family.needs.items()]
+                sql, child = self._value(type_name, row, of, source, nodes)
+                pairs.append((key, self._checked(sql, key, type_name, of, source, nodes[0], shape)))
+                shape.child(key, of.type, child)
+        for family in families.values():
+            values = [(name, render(sql, self.ask, row.alias)) for name, sql in family.needs.items()]
             pairs.append((f"#{family.name}", json_object(values)))
+        if kind and (self.for_core or not shape.is_done or shape.is_checked):
+            pairs.append((KIND, f"'{type_name}'"))
         audit = TYPES[type_name].audit
         if audit is not None and audit.of(self.ask.actor):
-            pairs.append((AUDITED, f"{alias}.{audit.column}"))
-            shape.audited = type_name
+            row.notes.append(f"'{type_name}:' || {row.alias}.{audit.column}")
         return json_object(pairs), shape
 
+    def refusal(self, of: GraphQLField, source: Source) -> ApiError | None:
+        """Why the actor may not read the field."""
+        missing = [needed for needed in permissions_of(of, source) if not self.ask.actor.may(needed)]
+        return forbidden(missing[0]) if missing else None
+
+    def _checked(
+        self, sql: str, key: str, type_name: str, of: GraphQLField, source: Source, node: FieldNode, shape: Shape
+    ) -> str:
+        """An expression that must not be null says so in words when it is; columns were checked to be NOT NULL."""
+        is_trusted = not isinstance(source, Value) or bool(source.column)
+        if is_trusted or self.for_core or not isinstance(of.type, GraphQLNonNull):
+            return sql
+        shape.checked.append((key, f"{type_name}.{node.name.value}", node))
+        return f"coalesce(to_json({sql}), '{NULL_MARK}')"
+
     def _value(
-        self, type_name: str, alias: str, of: GraphQLField, source: Source, nodes: list[FieldNode]
+        self, type_name: str, row: Row, of: GraphQLField, source: Source, nodes: list[FieldNode]
     ) -> tuple[str, Shape]:
         if isinstance(source, Value):
-            return wire(of, render(source.sql, self.ask, alias)), Shape()
+            return wire(of, render(source.sql, self.ask, row.alias)), Shape()
         if isinstance(source, Identifier):
-            return f"'{type_name}:' || {alias}.id", Shape()
+            return f"'{type_name}:' || {row.alias}.id", Shape()
         if isinstance(source, Page):
-            return connections.page(self, source, of, nodes, type_name, alias)
+            return pages.page(self, source, of, nodes, type_name, row)
         assert isinstance(source, Relation)
-        return self._relation(source, of, nodes, type_name, alias)
-
-    def _is_readable(self, of: GraphQLField, source: Source) -> bool:
-        return all(self.ask.actor.may(permission) for permission in permissions_of(of, source))
+        return self._relation(source, of, nodes, type_name, row)
 
     # Relations
 
     def _relation(
-        self, source: Relation, of: GraphQLField, nodes: list[FieldNode], source_type: str, source_alias: str
+        self, source: Relation, of: GraphQLField, nodes: list[FieldNode], source_type: str, row: Row
     ) -> tuple[str, Shape]:
-        target, alias = get_named_type(of.type).name, self.ask.alias()
-        rows = TYPES[target]
+        named, target = get_named_type(of.type).name, Row(self.ask.alias())
         where = [
-            *joined(source.on, alias, source_alias),
-            *self.also(source.where, alias, source_alias),
-            *self._scope(rows, alias, source_type, source.on),
+            *joined(source.on, target.alias, row.alias),
+            *self.also(source.where, target.alias, row.alias),
+            *self.scope(TYPES[named], target.alias, source_type, source.on),
         ]
-        sql, shape = self._object(target, alias, below(nodes))
-        order = f" ORDER BY {render(source.order, self.ask, alias)}" if source.order else ""
-        picked = f"SELECT {sql} AS j FROM {rows.table} {alias} WHERE {all_of(where)}{order}"
+        sql, shape = self.object(named, target, below(nodes))
+        order = f" ORDER BY {render(source.order, self.ask, target.alias)}" if source.order else ""
+        rows = f"{TYPES[named].table} {target.alias} WHERE {all_of(where)}{order}"
         if source.first is None:
-            return f"({picked} LIMIT 1)", shape
-        first = self.first(self.arguments(of, nodes[0]))
-        return f"(SELECT coalesce(json_agg(r.j), '[]') FROM ({picked} LIMIT {first}) r)", shape
+            return self._single(row, target, sql, rows), shape
+        first = self.first(of, nodes[0])
+        if not target.notes:
+            return f"(SELECT coalesce(json_agg(r.j), '[]') FROM (SELECT {sql} AS j FROM {rows} LIMIT {first}) r)", shape
+        place = f"row_number() OVER ({order.strip()})"
+        picked = f'(SELECT {target.alias}.*, {place} AS "#n" FROM {rows} LIMIT {first}) {target.alias}{target.joined}'
+        value = f"coalesce(json_agg({sql} ORDER BY {target.alias}.\"#n\"), '[]')"
+        return self.lateral(row, value, f"string_agg({target.noted}, ',')", picked), shape
 
-    def node(self, target: str, alias: str, sets: list[SelectionSetNode]) -> tuple[str, Shape]:
+    def _single(self, row: Row, target: Row, sql: str, rows: str) -> str:
+        if not target.notes:
+            return f"(SELECT {sql} FROM {rows} LIMIT 1)"
+        picked = f"(SELECT {target.alias}.* FROM {rows} LIMIT 1) {target.alias}{target.joined}"
+        return self.lateral(row, sql, target.noted, picked)
+
+    def lateral(self, row: Row, value: str, noted: str, rows: str) -> str:
+        """The value over some rows as an expression; what it notes goes up beside it."""
+        if not noted:
+            return f"(SELECT {value} FROM {rows})"
+        name = self.ask.alias()
+        row.joins.append(f"LEFT JOIN LATERAL (SELECT {value} AS j, {noted} AS a FROM {rows}) {name} ON TRUE")
+        row.notes.append(f"{name}.a")
+        return f"{name}.j"
+
+    def node(self, target: str, row: Row, sets: list[SelectionSetNode]) -> tuple[str, Shape]:
         """A row of the target; of a union, what its kind says."""
         union = UNIONS.get(target)
         if union is None:
-            return self._object(target, alias, sets)
+            return self.object(target, row, sets)
         cases, shape = [], Shape()
         for kind, type_name in union.arms.items():
             if not self._may_read(TYPES[type_name]):
                 continue
-            arm = self.ask.alias()
-            sql, child = self._object(type_name, arm, sets, kind=True)
-            cases.append(
-                f"WHEN '{kind}' THEN (SELECT {sql} FROM {TYPES[type_name].table} {arm} WHERE {arm}.id = {alias}.id)"
-            )
-            if not child.is_done:
+            arm = Row(self.ask.alias())
+            sql, child = self.object(type_name, arm, sets, kind=True)
+            rows = f"{TYPES[type_name].table} {arm.alias} WHERE {arm.alias}.id = {row.alias}.id"
+            if arm.notes:  # joined whatever the kind is
+                rows += f" AND {row.alias}.{union.kind} = '{kind}'"
+            cases.append(f"WHEN '{kind}' THEN {self._single(row, arm, sql, rows)}")
+            if not child.is_done or child.is_checked:
                 shape.arms[type_name] = child
-        return f"CASE {alias}.{union.kind} {' '.join(cases)} END" if cases else "NULL::json", shape
+        sql = f"CASE {row.alias}.{union.kind} {' '.join(cases)} END" if cases else "NULL::json"
+        return sql, shape
 
     # Conditions
 
     def target_scope(self, target: str, alias: str, source_type: str, on: tuple[tuple[str, str], ...]) -> list[str]:
         union = UNIONS.get(target)
         if union is None:
-            return self._scope(TYPES[target], alias, source_type, on)
+            return self.scope(TYPES[target], alias, source_type, on)
         proof = union.implied_by.get(source_type)
         assert proof is not None, f"{target} is only reached from where its scope is implied"
         assert set(proof) <= set(on), f"{target} is only reached over the columns that imply its scope"
         kinds = [kind for kind, name in union.arms.items() if self._may_read(TYPES[name])]
         return [f"{alias}.{union.kind} = ANY({self.ask(kinds, 'text[]')})"]
 
-    def _scope(self, rows: Rows, alias: str, source_type: str = "", on: tuple[tuple[str, str], ...] = ()) -> list[str]:
+    def scope(self, rows: Rows, alias: str, source_type: str = "", on: tuple[tuple[str, str], ...] = ()) -> list[str]:
         if rows.scope is None:
             return []
         proof = rows.scope.implied_by.get(source_type)
@@ -211,9 +238,20 @@ class Planner:
             return []
         return [render(where, self.ask, alias).replace("{s}", source_alias)]
 
-    def first(self, arguments: dict[str, Any], *, is_used: bool = True) -> str:
-        """The placeholder of a list's `first`; empty where nothing will use it."""
-        first = arguments["first"]
-        if not 1 <= first <= MOST_ROWS:
-            raise bad_user_input(f"`first` is from 1 to {MOST_ROWS}.")
-        return self.ask(first, "bigint") if is_used else ""
+    def _found(self, find: Callable[..., Sequence[str]], of: GraphQLField, node: FieldNode, alias: str) -> str:
+        """What a finder says of a row, asked for each request."""
+        return self.holes(finding(find, self.selections.arguments(of, node), alias))
+
+    def first(self, of: GraphQLField, node: FieldNode) -> str:
+        """The placeholder of a list's `first`."""
+        arguments = self.selections.arguments(of, node)
+
+        def read(context: Any) -> int:
+            return checked_first(arguments(context.variables)["first"])
+
+        return self.ask(Late("first", read), "bigint")
+
+
+def wire(of: GraphQLField, sql: str) -> str:
+    """The JSON form that the SDL promises: decimals as text; the rest is PostgreSQL's own JSON, in UTC."""
+    return f"({sql})::text" if get_named_type(of.type).name == "Decimal" else sql

@@ -1,45 +1,128 @@
-"""What an operation selects: fields merged by response key; fragments, type conditions, @skip and @include applied."""
+"""What an operation selects: fields merged by response key; fragments, type conditions, @skip and @include applied.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+And what a field of the built schema says of itself.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLAbstractType,
     GraphQLField,
     GraphQLIncludeDirective,
+    GraphQLInputType,
+    GraphQLNamedType,
+    GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLSchema,
+    GraphQLScalarType,
     GraphQLSkipDirective,
     InlineFragmentNode,
+    Node,
+    OperationDefinitionNode,
     SelectionSetNode,
+    VariableNode,
     get_argument_values,
     get_directive_values,
+    get_named_type,
+    specified_scalar_types,
 )
 from graphql.execution.values import VariableValues
+from strawberry import Schema
+from strawberry.types.arguments import convert_arguments
+
+from api.projection import SOURCE, TYPES, One, Page, Source
+
+Arguments = Callable[[VariableValues], dict[str, Any]]
+"""The field's arguments as Python values, by their Python names, for the variables of a request."""
+
+MOST_SHAPES = 64  # of one operation
+_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Selections:
-    """The reader of one validated operation."""
+    """The reader of one validated operation. `variables` decide @skip and @include, and nothing else."""
 
-    schema: GraphQLSchema
+    schema: Schema
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: VariableValues
+    _memo: dict[int, Arguments] = field(default_factory=dict)
 
     def fields(self, of: GraphQLObjectType, sets: Iterable[SelectionSetNode]) -> dict[str, list[FieldNode]]:
-        """Response key -> the field's nodes, in the order of the answer. Without `__typename`."""
+        """Response key -> the field's nodes, in the order of the answer."""
         found: dict[str, list[FieldNode]] = {}
         for selections in sets:
             self._collect(of, selections, found, set())
         return found
 
-    def arguments(self, field: GraphQLField, node: FieldNode) -> dict[str, Any]:
-        """The field's coerced arguments, by their GraphQL names."""
-        return get_argument_values(field, node, self.variables)
+    def arguments(self, of: GraphQLField, node: FieldNode) -> Arguments:
+        """How to read the field's arguments. Literals are read once; a variable of a plain scalar is a look-up."""
+        known = self._memo.get(id(node))
+        if known is None:
+            known = self._memo[id(node)] = self._arguments(of, node)
+        return known
+
+    def _arguments(self, of: GraphQLField, node: FieldNode) -> Arguments:
+        definition = of.extensions["strawberry-definition"]
+
+        def read(variables: VariableValues) -> dict[str, Any]:
+            return convert_arguments(
+                get_argument_values(of, node, variables),
+                definition.arguments,
+                scalar_registry=self.schema.schema_converter.scalar_registry,
+                config=self.schema.config,
+            )
+
+        given = {argument.name.value: argument.value for argument in node.arguments or ()}
+        late = {name: value for name, value in given.items() if _uses_variables(value)}
+        if not late:
+            constant = read(self.variables)
+            return lambda _variables: dict(constant)
+        if not all(isinstance(value, VariableNode) and _is_plain(of.args[name].type) for name, value in late.items()):
+            return read
+        return self._looked_up(of, node, late)
+
+    def _looked_up(self, of: GraphQLField, node: FieldNode, late: Mapping[str, Any]) -> Arguments:
+        """Plain scalars by variable: what is left out is the default; graphql-core refuses a null that may not be."""
+        definition = of.extensions["strawberry-definition"]
+        names = {self.schema.config.name_converter.from_argument(one): one for one in definition.arguments}
+        others = FieldNode(
+            name=node.name, arguments=tuple(one for one in node.arguments or () if one.name.value not in late)
+        )
+        partial = GraphQLField(of.type, {name: arg for name, arg in of.args.items() if name not in late})
+        constant = convert_arguments(
+            get_argument_values(partial, others, self.variables),
+            [one for name, one in names.items() if name not in late],
+            scalar_registry=self.schema.schema_converter.scalar_registry,
+            config=self.schema.config,
+        )
+        looked_up = [
+            (
+                names[name].python_name,
+                value.name.value,
+                names[name].default,
+                isinstance(of.args[name].type, GraphQLNonNull),
+            )
+            for name, value in late.items()
+        ]
+
+        def read(variables: VariableValues) -> dict[str, Any]:
+            found = dict(constant)
+            for python_name, variable, default, is_required in looked_up:
+                value = variables.coerced.get(variable, _ABSENT)
+                if value is _ABSENT:
+                    value = default
+                if value is None and is_required:
+                    get_argument_values(of, node, variables)  # raises
+                found[python_name] = value
+            return found
+
+        return read
 
     def _collect(
         self, of: GraphQLObjectType, selections: SelectionSetNode, found: dict[str, list[FieldNode]], seen: set[str]
@@ -48,8 +131,7 @@ class Selections:
             if not self._is_wanted(node):
                 continue
             if isinstance(node, FieldNode):
-                if node.name.value != "__typename":
-                    found.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
+                found.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 if node.type_condition is None or self._applies(node.type_condition.name.value, of):
                     self._collect(of, node.selection_set, found, seen)
@@ -69,10 +151,122 @@ class Selections:
     def _applies(self, condition: str, of: GraphQLObjectType) -> bool:
         if condition == of.name:
             return True
-        named = self.schema.type_map.get(condition)
-        return isinstance(named, GraphQLAbstractType) and self.schema.is_sub_type(named, of)
+        core = self.schema._schema  # noqa: SLF001
+        named = core.type_map.get(condition)
+        return isinstance(named, GraphQLAbstractType) and core.is_sub_type(named, of)
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root field of one shape of an operation."""
+
+    key: str
+    nodes: list[FieldNode]
+    of: GraphQLField | None  # None: __typename and introspection
+    source: One | Page | None
+    arguments: Arguments | None
+
+    @property
+    def is_abstract(self) -> bool:
+        return isinstance(self.source, One) and self.source.type_of is not None
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """An operation of a valid document, with what of it never changes."""
+
+    schema: Schema
+    document: DocumentNode
+    node: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    deciding: tuple[str, ...] = ()
+    roots: dict[tuple[object, ...], tuple[Root, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.deciding = deciding_variables([self.node, *self.fragments.values()])
+
+    def shape_of(self, variables: VariableValues) -> tuple[object, ...]:
+        return tuple(variables.coerced.get(name) for name in self.deciding)
+
+    def roots_of(self, variables: VariableValues) -> tuple[Root, ...]:
+        shape = self.shape_of(variables)
+        found = self.roots.get(shape)
+        if found is None:
+            selections = Selections(self.schema, self.fragments, variables)
+            query = self.schema._schema.query_type  # noqa: SLF001
+            assert query is not None
+            fields = selections.fields(query, [self.node.selection_set])
+            found = tuple(_root(selections, query, key, nodes) for key, nodes in fields.items())
+            if len(self.roots) < MOST_SHAPES:
+                self.roots[shape] = found
+        return found
+
+
+def _root(selections: Selections, query: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> Root:
+    of = query.fields.get(nodes[0].name.value)
+    if of is None:
+        return Root(key, nodes, None, None, None)
+    source = declared(of)
+    assert isinstance(source, One | Page), f"Query.{nodes[0].name.value} is not declared"
+    return Root(key, nodes, of, source, selections.arguments(of, nodes[0]))
 
 
 def below(nodes: Iterable[FieldNode]) -> list[SelectionSetNode]:
     """The selection sets under a field."""
     return [node.selection_set for node in nodes if node.selection_set is not None]
+
+
+def deciding_variables(nodes: Iterable[Node]) -> tuple[str, ...]:
+    """The variables that @skip and @include read anywhere below: they change the shape of an answer."""
+    found: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        for directive in getattr(node, "directives", None) or ():
+            for argument in directive.arguments or ():
+                if isinstance(argument.value, VariableNode):
+                    found.add(argument.value.name.value)
+        selections = getattr(node, "selection_set", None)
+        waiting.extend(selections.selections if selections else ())
+    return tuple(sorted(found))
+
+
+def _uses_variables(value: Any) -> bool:
+    if isinstance(value, VariableNode):
+        return True
+    inner = getattr(value, "values", None) or [one.value for one in getattr(value, "fields", None) or ()]
+    return any(_uses_variables(one) for one in inner)
+
+
+def _is_plain(of: GraphQLInputType) -> bool:
+    """A built-in scalar: what the core coerced is what Python takes."""
+    named = of.of_type if isinstance(of, GraphQLNonNull) else of
+    return isinstance(named, GraphQLScalarType) and named.name in specified_scalar_types
+
+
+def declared(of: GraphQLField) -> Source | None:
+    """What the field says of itself, None for fields that the projection does not serve."""
+    definition = of.extensions.get("strawberry-definition")
+    metadata = getattr(definition, "metadata", None) or {}
+    source: Source | None = metadata.get(SOURCE)
+    return source
+
+
+def permissions_of(of: GraphQLField, source: Source) -> list[Any]:
+    """What an actor needs to read a field: its own permission and that of the type it leads to."""
+    found = [source.permission] if source.permission is not None else []
+    named: GraphQLNamedType = get_named_type(of.type)
+    if isinstance(source, Page):
+        assert isinstance(named, GraphQLObjectType)
+        named = node_type(named)
+    rows = TYPES.get(named.name)
+    if rows is not None and rows.permission is not None:
+        found.append(rows.permission)
+    return found
+
+
+def node_type(connection: GraphQLObjectType) -> GraphQLNamedType:
+    edge = get_named_type(connection.fields["edges"].type)
+    assert isinstance(edge, GraphQLObjectType)
+    node: GraphQLNamedType = get_named_type(edge.fields["node"].type)
+    return node

@@ -1,69 +1,275 @@
-"""The pieces of a statement and of a plan, and what a field of the built schema says of itself."""
+"""A statement that many requests share: its text, the values it takes, and the audit row it leaves.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+Values are constants of the plan, `Late` ones of the request, or what finders add. Text that a request's own arguments
+shape (a search, a cursor) stands in holes; every filling that was met is remembered, so PostgreSQL sees few texts.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from graphql import GraphQLField, GraphQLNamedType, GraphQLObjectType, get_named_type
+import asyncpg
 
-from api.projection.declarations import SOURCE, TYPES, UNIONS, Computed, Page, Source
+from api.context import ApiContext
+from api.errors import bad_user_input, deadline_exceeded
+from api.projection import MOST_ROWS, TYPES, UNIONS, Ask, Finder
+from api.projection.selections import Arguments
+from domain.platform.actors import Actor
+from domain.platform.parameters import Parameters
 
 MOST_PAIRS = 49  # json_build_object takes 100 arguments
-KIND = "#"  # hidden: the row's type, where the selection may ask for it
-AUDITED = "#audited"  # hidden: what the operation's audit row will name
-
-
-@dataclass(slots=True)
-class Shape:
-    """What is left to do on an object of the decoded answer: values to compute, households to audit."""
-
-    fills: list[tuple[str, Computed, dict[str, Any]]] = field(default_factory=list)
-    children: dict[str, "Shape"] = field(default_factory=dict)
-    arms: dict[str, "Shape"] = field(default_factory=dict)  # of a union, by type name
-    audited: str = ""  # the type, where reading it is audited
-
-    @property
-    def is_done(self) -> bool:
-        return not (self.fills or self.children or self.arms or self.audited)
-
-    def child(self, key: str, shape: "Shape") -> None:
-        if not shape.is_done:
-            self.children[key] = shape
+ACQUIRE_TIMEOUT_S = 5.0
+MOST_FILLINGS = 64  # of one plan's holes
+IDS = ("id", "account_id", "staff_id", "store_id", "distributor_id", "member_id", "household_id", "token_id")
+NULL_MARK = '{"#":0}'  # a null where the SDL allows none; no text can spell it, for JSON escapes its quotes
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Late:
+    """A value that each request brings."""
+
+    name: str
+    read: Callable[[ApiContext], object]
+
+
+LATE_IDS = {name: Late(name, lambda context, name=name: getattr(context.caller, name)) for name in IDS}  # type: ignore[misc]
+
+
+def anybody_like(actor: Actor) -> Actor:
+    """The actor's rights without her ids: they are read from each request."""
+    return replace(actor, **{name: late for name, late in LATE_IDS.items() if getattr(actor, name) is not None})  # type: ignore[arg-type]
+
+
+def rights_of(actor: Actor) -> tuple[object, ...]:
+    """What of an actor may shape a statement."""
+    return (actor.role, actor.scope, actor.permissions, *(getattr(actor, name) is None for name in IDS))
+
+
+KEYS = Late("keys", lambda _context: ())
+
+
+class Refused(Exception):
+    """A root field's arguments cannot be answered; the cause says why."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.root = root
+
+
+class Slots(Parameters):
+    """The values of a plan: the same `Late` twice is one placeholder; what could be one request's own is refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.owner = ""  # the root field being planned
+        self.owners: list[str] = []
+
+    def __call__(self, value: object) -> str:
+        if isinstance(value, Late):
+            for number, known in enumerate(self, start=1):
+                if known is value:
+                    return f"${number}"
+        elif not isinstance(value, str | int | float | list | None):
+            raise TypeError(f"{type(value).__name__} in a plan: it would be answered to others. Pass it as Late")
+        self.owners.append(self.owner)
+        return super().__call__(value)
+
+
+@dataclass(slots=True)
+class Holes:
+    """Where a plan's text waits for a request."""
+
+    owner: str = ""
+    fills: list[tuple[str, Callable[[Ask], str]]] = field(default_factory=list)
+
+    def __call__(self, fill: Callable[[Ask], str]) -> str:
+        self.fills.append((self.owner, fill))
+        return f"\0{len(self.fills) - 1}\0"
+
+
+@dataclass(slots=True)
+class Statement:
+    """One `SELECT` of `columns` JSON texts, and of a list of what was shown where `is_noted`."""
+
     sql: str
-    parameters: Sequence[object]
-    shape: Shape
+    columns: int
+    slots: Slots
+    holes: Holes
+    is_noted: bool
+    known: dict[tuple[object, ...], str] = field(default_factory=dict)
+
+    def bind(self, context: ApiContext, keys: Sequence[object] = ()) -> tuple[str, list[object]]:
+        """The text and its values for a request; `keys` of the rows that a payload names.
+
+        What a finder, a cursor or a number of rows refuses is raised as `Refused` by its root field.
+        """
+        values, fillings, root = Parameters(), [], ""
+        try:
+            for owner, slot in zip(self.slots.owners, self.slots, strict=True):
+                root = owner
+                if slot is KEYS:
+                    values.append(list(keys))
+                else:
+                    values.append(slot.read(context) if isinstance(slot, Late) else slot)
+            for number, (owner, fill) in enumerate(self.holes.fills):
+                root = owner
+                fillings.append(fill(asked(context, values, f"h{number}_")))
+        except Exception as error:
+            raise Refused(root) from error
+        looked, searched = bool(context.looked_up_by), bool(context.searched_by)
+        key = (*fillings, looked, searched)
+        sql = self.known.get(key)
+        is_audited = self.is_noted or looked or searched
+        if sql is None:
+            parts = self.sql.split("\0")
+            parts[1::2] = [fillings[int(number)] for number in parts[1::2]]
+            sql = "".join(parts)
+            if is_audited:
+                sql = audited(sql, self.columns, len(values), has_notes=self.is_noted)
+            if len(self.known) < MOST_FILLINGS:
+                self.known[key] = sql
+        if is_audited:
+            assert context.caller is not None
+            who = context.caller
+            values += [who.id, who.role.value, context.operation_hash]
+            values += [sorted(context.searched_by | context.looked_up_by), looked]
+        return sql, values
 
 
-def declared(of: GraphQLField) -> Source | None:
-    """What the field says of itself, None for fields that the projection does not serve."""
-    definition = of.extensions.get("strawberry-definition")
-    metadata = getattr(definition, "metadata", None) or {}
-    source: Source | None = metadata.get(SOURCE)
-    return source
+def asked(context: ApiContext, values: Parameters, prefix: str) -> Ask:
+    """What a finder is asked with: the request's own actor, and aliases that no other hole uses."""
+    return Ask(context.actor, context.language, context.config, values, prefix, context)
 
 
-def permissions_of(of: GraphQLField, source: Source) -> list[Any]:
-    """What an actor needs to read a field: its own permission and that of the type it leads to."""
-    found = [source.permission] if source.permission is not None else []
-    named: GraphQLNamedType = get_named_type(of.type)
-    if isinstance(source, Page):
-        assert isinstance(named, GraphQLObjectType)
-        named = node_type(named)
-    rows = TYPES.get(named.name)
-    if rows is not None and rows.permission is not None:
-        found.append(rows.permission)
-    return found
+def audited(sql: str, columns: int, taken: int, *, has_notes: bool) -> str:
+    """The statement with its audit row: reads of babies' data, searches by it, and what services look up.
+
+    One row an operation; a service's look-up is one too when nobody was found. Never what was searched for.
+    """
+    actor, role, operation, by, is_look_up = (f"${taken + n}" for n in range(1, 6))
+    notes = "SELECT unnest(string_to_array(a, ',')) FROM answer" if has_notes else "SELECT NULL WHERE FALSE"
+    names = ", ".join(f"j{n}" for n in range(columns))
+    return f"""WITH answer AS MATERIALIZED ({sql}),
+notes(kind, id) AS (SELECT split_part(n.note, ':', 1), split_part(n.note, ':', 2)::uuid FROM ({notes}) n(note)),
+seen AS (
+  SELECT coalesce(array_agg(DISTINCT m.id), '{{}}') AS ids, bool_or(m.of_babies) AS babies, count(*) > 0 AS any
+  FROM (SELECT c.id, TRUE AS of_babies FROM members c
+      WHERE c.household_id IN (SELECT id FROM notes WHERE kind = 'Baby')
+    UNION ALL SELECT id, FALSE FROM notes WHERE kind = 'Member') m),
+noted AS (
+  INSERT INTO audit_entries (actor_id, actor_role, action, operation_hash, member_ids, detail)
+  SELECT {actor}::uuid, {role}::text,
+    CASE WHEN seen.babies THEN 'read_babies' WHEN {is_look_up}::bool OR seen.any THEN 'look_up_member'
+      ELSE 'search_babies' END,
+    {operation}::text, seen.ids,
+    CASE WHEN cardinality({by}::text[]) = 0 AND seen.babies THEN '{{}}' ELSE jsonb_build_object('by', {by}::text[]) END
+  FROM seen WHERE seen.any OR cardinality({by}::text[]) > 0)
+SELECT {names} FROM answer"""
 
 
-def node_type(connection: GraphQLObjectType) -> GraphQLNamedType:
-    edge = get_named_type(connection.fields["edges"].type)
-    assert isinstance(edge, GraphQLObjectType)
-    node: GraphQLNamedType = get_named_type(edge.fields["node"].type)
-    return node
+class Unreset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A pooled connection that is not reset on release (1.3-1.7 times the requests): never give it session state."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Reads:
+    """The pools of a process, for callers who signed in and for those who did not; open while it serves."""
+
+    signed_in: asyncpg.Pool | None = None
+    anonymous: asyncpg.Pool | None = None
+
+
+async def open_reads(
+    database_url: str, *, size: int, statement_timeout_s: float, anonymous_timeout_s: float = 1.0
+) -> None:
+    """Open the pools. Each ends statements itself; the only thing that the first one writes is audit rows.
+
+    Those are committed without waiting for the disk: a crash of the database server may lose the last second's.
+    """
+    assert Reads.signed_in is None, "the pools are open already"
+    common = {"timezone": "UTC", "jit": "off"}  # compiling a statement of sub-selects costs more than running it
+    for name, most, timeout_s, settings in (
+        ("signed_in", size, statement_timeout_s, {"synchronous_commit": "off"}),
+        ("anonymous", max(1, size // 5), anonymous_timeout_s, {"default_transaction_read_only": "on"}),
+    ):
+        pool = await asyncpg.create_pool(
+            database_url,
+            min_size=1 if name == "signed_in" else 0,
+            max_size=most,
+            connection_class=Unreset,
+            max_cacheable_statement_size=0,  # any size: the cache is bounded by number
+            server_settings={
+                **common,
+                **settings,
+                "application_name": f"nestling-reads-{name.replace('_', '-')}",
+                "statement_timeout": str(int(timeout_s * 1000)),
+            },
+        )
+        setattr(Reads, name, pool)
+
+
+async def close_reads() -> None:
+    pools = [pool for pool in (Reads.signed_in, Reads.anonymous) if pool is not None]
+    Reads.signed_in = Reads.anonymous = None
+    for pool in pools:
+        await pool.close()
+
+
+async def fetch(context: ApiContext, sql: str, values: Sequence[object]) -> Sequence[Any]:
+    """The one row of a statement, counted in the context; DEADLINE_EXCEEDED beyond the deadline."""
+    pool = Reads.signed_in if context.caller is not None else Reads.anonymous
+    assert pool is not None, "open_reads() first"
+    context.statements += 1
+    try:
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            row: Sequence[Any] = await connection.fetchrow(sql, *values)
+            return row
+    except (asyncpg.QueryCanceledError, TimeoutError):
+        raise deadline_exceeded() from None
+    except asyncpg.CharacterNotInRepertoireError:
+        raise bad_user_input("A text holds a character that cannot be stored.") from None
+    except asyncpg.DataError as error:
+        if type(error) is not asyncpg.DataError:
+            raise  # the server's own word: a mistake of the statement
+        raise bad_user_input("A value is out of its range.") from None
+
+
+@dataclass(slots=True)
+class Row:
+    """A row in FROM while its object is planned: what is joined to it, and what the audit wants to know of it."""
+
+    alias: str
+    joins: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def joined(self) -> str:
+        return " ".join(["", *self.joins])
+
+    @property
+    def noted(self) -> str:
+        return f"nullif(concat_ws(',', {', '.join(self.notes)}), '')"
+
+
+def checked_first(first: int) -> int:
+    """How many rows of a list; BAD_USER_INPUT outside what is allowed."""
+    if not 1 <= first <= MOST_ROWS:
+        raise bad_user_input(f"`first` is from 1 to {MOST_ROWS}.")
+    return first
+
+
+def finding(find: Finder, arguments: Arguments, alias: str) -> Callable[[Ask], str]:
+    """What a finder says of a row, asked for each request."""
+
+    def fill(ask: Ask) -> str:
+        given = arguments(ask.context.variables)
+        given.pop("first", None)
+        given.pop("after", None)
+        return all_of([f"({condition})" for condition in find(ask, alias, **given)])
+
+    return fill
 
 
 def table_of(target: str) -> str:
@@ -76,11 +282,6 @@ def joined(on: tuple[tuple[str, str], ...], alias: str, source_alias: str) -> li
 
 def all_of(conditions: Sequence[str]) -> str:
     return " AND ".join(conditions) or "TRUE"
-
-
-def wire(of: GraphQLField, sql: str) -> str:
-    """The JSON form that the SDL promises: decimals as text; the rest is PostgreSQL's own JSON, in UTC."""
-    return f"({sql})::text" if get_named_type(of.type).name == "Decimal" else sql
 
 
 def json_object(pairs: Sequence[tuple[str, str]]) -> str:

@@ -7,7 +7,7 @@ from graphql import print_schema
 from strawberry.schema.config import StrawberryConfig
 
 import api.schema.enums  # noqa: F401  # names the domain's enums before types use them
-from api.projection import install
+from api.payloads import install
 from api.schema.care.callback_queries import CallbackQueries
 from api.schema.care.callbacks_mutations import CallbackMutations
 from api.schema.care.interactions_mutations import InteractionMutations

@@ -10,7 +10,7 @@ from api.changes import watch
 from api.context import Info
 from api.errors import bad_user_input, forbidden
 from api.ids import decode_id, encode_id
-from api.projection import project
+from api.payloads import project
 from api.rates import look_up
 from api.schema.care.callbacks import CallbackTask
 from api.schema.people.members import Member

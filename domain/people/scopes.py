@@ -1,16 +1,14 @@
 """Row scope: whose members an actor may see, as one SQL condition that every verb and statement shares."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.platform.actors import Actor
-from domain.platform.clock import real_now
 from domain.platform.parameters import Parameters
 from domain.platform.roles import Role
 
-CALLED_LATELY = timedelta(hours=24)  # real clock: she may look up what she wrote and was told
+CALLED_LATELY_HOURS = 24  # real clock: she may look up what she wrote and was told
 OWNER_FIRST_HOURS = 2  # business time: so long a due call waits for its owner before others may take it
 
 
@@ -36,14 +34,18 @@ def sees_member(actor: Actor, parameters: Parameters, alias: str = "m") -> str:
 
 
 def _on_the_phone(actor: Actor, parameters: Parameters) -> str:
-    """Members whose call the actor holds, or made within CALLED_LATELY; asked once a statement, not once a row."""
-    account, now = parameters(actor.account_id), real_now()
+    """Members whose call the actor holds, or made within CALLED_LATELY; asked once a statement, not once a row.
+
+    The database's clock, not a parameter: the condition may stand in a plan that many requests share.
+    """
+    account = parameters(actor.account_id)
     return (
         "SELECT held.member_id FROM callback_tasks held WHERE held.state = 'LEASED' "
-        f"AND held.lease_account_id = {account} AND held.lease_until > {parameters(now)} "
+        f"AND held.lease_account_id = {account} AND held.lease_until > statement_timestamp() "
         "UNION ALL SELECT made.member_id FROM callback_outcomes said "
         "JOIN callback_tasks made ON made.id = said.task_id "
-        f"WHERE said.account_id = {account} AND said.logged_at > {parameters(now - CALLED_LATELY)}"
+        f"WHERE said.account_id = {account} "
+        f"AND said.logged_at > statement_timestamp() - interval '{CALLED_LATELY_HOURS} hours'"
     )
 
 

@@ -124,7 +124,7 @@ async def test_a_mistake_of_ours_says_nothing_of_itself(ask: Ask, monkeypatch: p
     async def broken(*_: object) -> None:
         raise RuntimeError("secret +12125550101")
 
-    monkeypatch.setattr("api.projection.completion.fetch", broken)
+    monkeypatch.setattr("api.projection.operations.fetch", broken)
     with capture_logs() as logs:
         answer = await ask(await make_actor(Role.OPERATOR), "{ stores(first: 1) { totalCount } }")
     assert answer.codes == ["INTERNAL_ERROR"]

@@ -7,17 +7,17 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-from graphql import DocumentNode, OperationDefinitionNode, get_introspection_query, parse
+from graphql import OperationDefinitionNode, get_introspection_query, parse
 
 from api import limits
 from api.app import create_app, reading
 from api.config import ApiConfig
 from api.context import ApiContext
+from api.documents import Document, Documents
 from api.errors import ApiError
-from api.graphql import Documents, Operation, Request, prepare
-from api.projection.planner import Planner
-from api.projection.reading import close_reads, fetch, open_reads
-from api.projection.statements import Plan
+from api.graphql import Request, prepare
+from api.projection.selections import Operation
+from api.projection.statements import Statement, close_reads, fetch, open_reads
 from api.schema import build_schema
 from domain.platform.ids import new_id
 from domain.platform.roles import Role
@@ -163,12 +163,12 @@ def a_member() -> Any:
 
 
 def test_remembered_documents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.graphql.MOST_REMEMBERED", 100)
-    documents, schema = Documents(), build_schema()._schema
+    monkeypatch.setattr("api.documents.MOST_REMEMBERED", 100)
+    documents, schema = Documents(), build_schema()
     for number in range(20):
-        assert isinstance(documents.get(schema, f"{{ a{number}: __typename }}", may_introspect=True), DocumentNode)
-    assert sum(len(text) for text, _ in documents._known) == documents._characters <= 100
-    assert ("{ a19: __typename }", True) in documents._known
+        assert isinstance(documents.get(schema, f"{{ a{number}: __typename }}", may_introspect=True), Document)
+    assert sum(len(text) for text, _ in documents.known) == documents.characters <= 100
+    assert ("{ a19: __typename }", True) in documents.known
 
 
 async def test_a_response_beyond_two_megabytes_is_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,20 +189,20 @@ async def test_batches_and_multipart_are_not_answered(config: ApiConfig) -> None
 
 async def test_a_slow_statement_ends_at_the_deadline(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.graphql.DEADLINE_S", 0.2)
-    monkeypatch.setattr(Planner, "_plan", lambda _self, _sql, shape: Plan("SELECT pg_sleep(20)::text", (), shape))
+    monkeypatch.setattr(Statement, "bind", lambda *_: ("SELECT pg_sleep(20)::text", []))
     answer = await ask(await make_actor(Role.OPERATOR), "{ stores(first: 1) { totalCount } }")
     assert answer.codes == ["DEADLINE_EXCEEDED"]
 
 
 async def test_the_read_pool_ends_statements_itself_and_writes_nothing(config: ApiConfig) -> None:
     context = ApiContext(caller=None, config=config)
-    await open_reads(config.database_url, size=1, statement_timeout_s=0.1)
+    await open_reads(config.database_url, size=1, statement_timeout_s=5, anonymous_timeout_s=0.1)
     try:
         with pytest.raises(ApiError, match="took too long"):
             await fetch(context, "SELECT pg_sleep(5)::text", ())
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await fetch(context, "DELETE FROM demo_steps", ())
-        assert await fetch(context, "SHOW timezone", ()) == "UTC"
+        assert (await fetch(context, "SHOW timezone", ()))[0] == "UTC"
     finally:
         await close_reads()
 
@@ -212,6 +212,6 @@ def test_every_operation_of_the_schema_weighs_something() -> None:
     operation = document.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
     schema = build_schema()._schema
-    assert limits.refusal(schema, document, operation, {}) is None
-    weight = limits.Scales(schema, {}, {}).of(operation.selection_set, schema.query_type)
-    assert (weight.rows, weight.depth) == (100 * (1 + 49), 3)
+    weight = limits.weigh(schema, document, operation)
+    assert isinstance(weight, limits.Weight)
+    assert (weight.fetched({}), weight.depth) == (100 * (1 + 49), 3)

@@ -174,15 +174,18 @@ async def test_staff_reads_of_babies_leave_one_audit_row_an_operation(ask: Ask) 
     other = await make_member()
     for member in (mother, other):
         await make_baby(member)
+    await make_member()  # without a baby: nothing of hers is noted
     consultant = await make_actor(Role.CONSULTANT)
     query = "query($a: ID!, $b: ID!) { a: member(id: $a) { babies { sex } } b: member(id: $b) { babies { sex } } }"
     await ask(consultant, query, a=f"Member:{mother.id}", b=f"Member:{other.id}")
+    await ask(consultant, "{ members(search: {}, first: 9) { edges { node { babies { sex } } } } }")
     await ask(member_actor(mother), "{ me { babies { sex } } }")
     await ask(consultant, "query($a: ID!) { member(id: $a) { name } }", a=f"Member:{mother.id}")
     await ask(frontend_actor(), "query($a: ID!) { member(id: $a) { babies { sex } } }", a=f"Member:{mother.id}")
     rows = await connection().execute_query_dict(
         "SELECT actor_id, member_ids, operation_hash FROM audit_entries WHERE action = 'read_babies' ORDER BY id"
     )
-    assert [set(row["member_ids"]) for row in rows] == [{mother.id, father.id, other.id}, {mother.id, father.id}]
+    families = {mother.id, father.id, other.id}
+    assert [set(row["member_ids"]) for row in rows] == [families, families, {mother.id, father.id}]
     assert rows[0]["actor_id"] == consultant.id
     assert len(rows[0]["operation_hash"]) == 64

@@ -8,7 +8,7 @@ import pytest
 
 from api.config import ApiConfig
 from api.context import ApiContext
-from api.projection import reading
+from api.projection import statements
 from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.people.identities import IdentityKind
@@ -201,15 +201,16 @@ async def test_every_search_is_an_index_look_up(ask: Ask, config: ApiConfig, mon
 
     async def explain(context: ApiContext, sql: str, parameters: Any) -> Any:
         sent.append((sql, parameters))
-        assert reading.Reads.pool is not None
-        return await reading.Reads.pool.fetchval(sql, *parameters)
+        assert statements.Reads.signed_in is not None
+        return await statements.Reads.signed_in.fetchrow(sql, *parameters)
 
-    monkeypatch.setattr("api.projection.completion.fetch", explain)
+    monkeypatch.setattr("api.projection.operations.fetch", explain)
 
     async def scans() -> dict[str, list[str]]:
         sql, parameters = sent[-1]
-        assert reading.Reads.pool is not None
-        plan = json.loads(await reading.Reads.pool.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *parameters))[0]["Plan"]
+        pool = statements.Reads.signed_in
+        assert pool is not None
+        plan = json.loads(await pool.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *parameters))[0]["Plan"]
         return {table: _scans(plan, table) for table in ("members", "identities", "babies", "member_tags")}
 
     operator = await make_actor(Role.OPERATOR)

@@ -15,7 +15,6 @@ from api.schema.people.babies import Baby
 from api.schema.scopes import TASKS, only_from
 from domain.care.callbacks import CallbackKind, CallbackState, Disposition
 from domain.outreach.call_reasons import say_why
-from domain.platform.clock import real_now
 from domain.platform.roles import Permission
 from domain.platform.sources import Purpose
 
@@ -64,21 +63,20 @@ WHY = Family(
 )
 
 
-def _is_live(ask: Ask, alias: str) -> str:
-    return f"({alias}.state = 'LEASED' AND {alias}.lease_until > {ask(real_now(), 'timestamptz')})"
+def _is_live(alias: str) -> str:
+    return f"({alias}.state = 'LEASED' AND {alias}.lease_until > statement_timestamp())"
 
 
 def _is_mine(ask: Ask, alias: str) -> str:
     """A lease that the caller holds and that has not lapsed."""
     account = ask(ask.actor.account_id, "uuid")
-    return f"coalesce({_is_live(ask, alias)} AND {alias}.lease_account_id = {account}, FALSE)"
+    return f"coalesce({_is_live(alias)} AND {alias}.lease_account_id = {account}, FALSE)"
 
 
-def _holder(ask: Ask, alias: str) -> str:
-    return (
-        f"CASE WHEN {_is_live(ask, alias)} THEN (SELECT coalesce(s.name, a.login) FROM accounts a "
-        f"LEFT JOIN staff s ON s.id = a.staff_id WHERE a.id = {alias}.lease_account_id) END"
-    )
+HOLDER = f"""CASE WHEN {_is_live("{t}")} THEN (
+    SELECT coalesce(s.name, a.login) FROM accounts a LEFT JOIN staff s ON s.id = a.staff_id
+    WHERE a.id = {{t}}.lease_account_id)
+END"""
 
 
 @projected(
@@ -120,7 +118,7 @@ class CallbackTask(Node):
     attempts: int = column("attempts", "Attempts so far.")
     max_attempts: int = column("max_attempts", "Attempts allowed.")
     is_mine: bool = expression(_is_mine, "Whether the caller holds it now.")
-    lease_holder: str | None = expression(_holder, "Who holds it now.")
+    lease_holder: str | None = expression(HOLDER, "Who holds it now.")
     lease_until: datetime | None = column("lease_until", "Until when it is held (real clock).")
     fence: int = column("fence", "Grows with each lease; renewing, releasing and logging name the one they took.")
     release_reason: str | None = column("release_reason", "Why it was given back last.")

@@ -10,7 +10,7 @@ import strawberry
 
 from api.context import Info
 from api.ids import decode_id, encode_id
-from api.projection import project
+from api.payloads import project
 from api.schema.failures import Failure, IdempotencyConflict, InProgress, ValidationError
 from api.schema.mutations import IdempotencyKey, granted, translates
 from domain.care import leases, outcomes, queues

@@ -10,7 +10,7 @@ import strawberry
 
 from api.context import Info
 from api.ids import decode_id
-from api.projection import project
+from api.payloads import project
 from api.schema.failures import BabyNotFound, IdempotencyConflict, InProgress, MemberNotFound, ValidationError
 from api.schema.mutations import IdempotencyKey, granted
 from domain.care import interactions

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from api.projection import Ask
-from api.projection.declarations import UNIONS, Union
+from api.projection import UNIONS, Ask, Union
 from api.schema.care.interactions import Interaction
 from api.schema.commerce.orders import Order
 from api.schema.gateway.messages import Message

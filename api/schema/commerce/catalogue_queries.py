@@ -4,7 +4,8 @@ from typing import Annotated
 
 import strawberry
 
-from api.projection import Ask, Connection, connection
+from api.projection import Ask, connection
+from api.projection.pages import Connection
 from api.schema.commerce.products import Product
 from api.schema.commerce.stores import Store
 from domain.commerce.products import BabyClass

@@ -12,7 +12,7 @@ import strawberry
 
 from api.context import Info
 from api.ids import decode_id
-from api.projection import project
+from api.payloads import project
 from api.schema.failures import Failure, IdempotencyConflict, InProgress, MemberNotFound, ValidationError
 from api.schema.mutations import IdempotencyKey, at_most, granted, translates
 from domain.commerce import order_ingest, orders

@@ -6,7 +6,8 @@ from typing import Annotated
 import strawberry
 
 from api.ids import decode_id
-from api.projection import Ask, Connection, connection
+from api.projection import Ask, connection
+from api.projection.pages import Connection
 from api.schema.gateway.messages import Message
 from domain.gateway.messages import MessageState
 from domain.platform.roles import Permission

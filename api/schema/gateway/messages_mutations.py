@@ -10,7 +10,7 @@ import strawberry
 
 from api.context import Info
 from api.ids import decode_id
-from api.projection import project
+from api.payloads import project
 from api.schema.failures import IdempotencyConflict, InProgress, MemberNotFound, ValidationError
 from api.schema.mutations import IdempotencyKey, at_most, granted
 from domain.gateway import direct_messages

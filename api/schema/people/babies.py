@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from api.context import ApiContext
-from api.projection import Family, Wanted, column, computed, identifier, projected, relation
-from api.projection.declarations import Audit
+from api.projection import Audit, Family, Wanted, column, computed, identifier, projected, relation
 from api.schema.nodes import Node
 from api.schema.scopes import OF_HOUSEHOLD
 from domain.people.babies import Feeding, Sex

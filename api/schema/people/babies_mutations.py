@@ -11,7 +11,7 @@ import strawberry
 
 from api.context import Info
 from api.ids import decode_id
-from api.projection import project
+from api.payloads import project
 from api.schema.failures import BabyNotFound, Failure, IdempotencyConflict, InProgress, MemberNotFound, ValidationError
 from api.schema.mutations import IdempotencyKey, granted, translates
 from domain.people import babies, failures

@@ -3,7 +3,8 @@
 import strawberry
 
 from api.context import ApiContext
-from api.projection import Ask, Connection, connection, one
+from api.projection import Ask, connection, one
+from api.projection.pages import Connection
 from api.rates import look_up
 from api.schema.people.members import Member
 from api.schema.people.searches import MemberSearch, find_member, find_members

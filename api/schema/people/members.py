@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from api.projection import Connection, column, connection, expression, identifier, projected, relation
-from api.projection.declarations import Audit
+from api.projection import Audit, column, connection, expression, identifier, projected, relation
+from api.projection.pages import Connection
 from api.schema.care.timeline import TimelineEntry, of_kinds
 from api.schema.insight.scores import Score
 from api.schema.nodes import Node

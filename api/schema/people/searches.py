@@ -92,7 +92,7 @@ def find_member(
     if card is not None:
         return [_in(alias, _by_value(ask, card, "CARD"))]
     assert phone is not None
-    number = normalised_phone(phone, ask.context.config.phone_region)
+    number = normalised_phone(phone, ask.config.phone_region)
     if number is None:
         raise bad_user_input("This is not a phone number.")
     return [_in(alias, _by_value(ask, number, "PHONE"))]

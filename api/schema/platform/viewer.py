@@ -1,54 +1,54 @@
 """Who is asking, for screens."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from api.context import ApiContext, Info
-from api.errors import unauthenticated
+from api.context import ApiContext
+from api.errors import bad_user_input
 from api.ids import split_id
-from api.projection import Ask, one, project
-from api.projection.declarations import TYPES
+from api.projection import TYPES, Ask, expression, one, projected, relation
 from api.rates import look_up
 from api.schema.commerce.staff import Staff
 from api.schema.nodes import Node
 from domain.commerce.staff import RowScope
-from domain.platform.clock import business_now
 from domain.platform.roles import Permission, Role
 
 if TYPE_CHECKING:
     from api.schema.people.members import Member
 
 
-@strawberry.type(description="The caller: role, rights and place.")
+def _own(name: str) -> Callable[[Ask, str], str]:
+    """The row that the caller herself is."""
+    return lambda ask, alias: f"{alias}.id = {ask(getattr(ask.actor, name), 'uuid')}"
+
+
+def _scope(ask: Ask, _alias: str) -> str:
+    return ask(ask.actor.scope.value if ask.actor.is_staff else None, "text")
+
+
+@projected(table="(SELECT)", scope=None, permission=None, description="The caller: role, rights and place.")
 class Viewer:
-    role: Role = strawberry.field(description="Her role.")
-    scope: RowScope | None = strawberry.field(description="Whose members she may see; null for services and members.")
-    permissions: list[Permission] = strawberry.field(description="What she may do, in alphabetical order.")
-    language: str = strawberry.field(description="The language that sentences are answered in: en or zh-Hans.")
-    staff: Staff | None = strawberry.field(description="Herself as staff.")
-    member: Annotated["Member", strawberry.lazy("api.schema.people.members")] | None = strawberry.field(
-        description="Herself as a member."
+    role: Role = expression(lambda ask, _: ask(ask.actor.role.value, "text"), "Her role.")
+    scope: RowScope | None = expression(_scope, "Whose members she may see; null for services and members.")
+    permissions: list[Permission] = expression(
+        lambda ask, _: ask(sorted(one.value for one in ask.actor.permissions), "text[]"),
+        "What she may do, in alphabetical order.",
     )
-
-    @strawberry.field(description="The business clock; in production the real one.")
-    async def business_now(self) -> datetime:
-        return await business_now()
-
-
-async def _viewer(info: Info) -> Viewer | None:
-    actor = info.context.caller
-    if actor is None:
-        raise unauthenticated()
-    return Viewer(
-        role=actor.role,
-        scope=actor.scope if actor.is_staff else None,
-        permissions=sorted(actor.permissions),
-        language=info.context.language,
-        staff=project(info, "Staff", actor.staff_id) if actor.staff_id else None,
-        member=project(info, "Member", actor.member_id) if actor.member_id else None,
+    language: str = expression(
+        lambda ask, _: ask(ask.language, "text"), "The language that sentences are answered in: en or zh-Hans."
     )
+    staff: Staff | None = relation("Herself as staff.", on={}, where=_own("staff_id"))
+    member: Annotated["Member", strawberry.lazy("api.schema.people.members")] | None = relation(
+        "Herself as a member.", on={}, where=_own("member_id")
+    )
+    business_now: datetime = expression("business_now()", "The business clock; in production the real one.")
+
+
+def _everybody(_ask: Ask, _alias: str) -> list[str]:
+    return []
 
 
 def _named(
@@ -60,8 +60,6 @@ def _named(
 
 
 def _type_of(id: strawberry.ID) -> str:
-    from api.errors import bad_user_input
-
     name, _ = split_id(id)
     if name not in TYPES or not issubclass(TYPES[name].cls, Node):
         raise bad_user_input("This is not an id.")
@@ -76,7 +74,7 @@ async def _count_the_look_up(context: ApiContext, id: strawberry.ID) -> None:
 
 @strawberry.type
 class PlatformQueries:
-    viewer: Viewer | None = strawberry.field(resolver=_viewer, description="Who is asking.")
+    viewer: Viewer | None = one("Who is asking.", find=_everybody)
     node: Node | None = one(
         "Any row by its global id; null when there is none that the caller may see.",
         find=_named,

@@ -1,0 +1,146 @@
+"""Documents: parsed, validated and weighed once a text; and those that an installation trusts, known by their hash."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation import NoSchemaIntrospectionCustomRule
+from strawberry import Schema
+
+from api import limits
+from api.errors import ApiError, Code, limit_exceeded
+from api.projection.selections import Operation
+
+MOST_REMEMBERED = 1_000_000  # characters of the documents that a process remembers; a tree takes 50 times its text
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An operation that may run, as far as its text says."""
+
+    operation: Operation
+    weight: limits.Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A valid document within the limits."""
+
+    operations: Mapping[str | None, Weighed]
+    hash: str  # SHA-256 of its text
+
+    def named(self, name: str | None) -> Weighed | None:
+        """The operation of that name; without a name the only one."""
+        if name is not None:
+            return self.operations.get(name)
+        return next(iter(self.operations.values())) if len(self.operations) == 1 else None
+
+
+@dataclass(slots=True)
+class Documents:
+    """What a process remembers, by text and right to introspect; least recently used first."""
+
+    known: OrderedDict[tuple[str, bool], Document] = field(default_factory=OrderedDict)
+    characters: int = 0
+
+    def get(self, schema: Schema, text: str, *, may_introspect: bool) -> Document | list[GraphQLError]:
+        """The valid document, or what is wrong with it."""
+        key = (text, may_introspect)
+        found = self.known.get(key)
+        if found is not None:
+            self.known.move_to_end(key)
+            return found
+        read = read_document(schema, text, may_introspect=may_introspect)
+        if isinstance(read, Document):
+            self.known[key] = read
+            self.characters += len(text)
+            while self.characters > MOST_REMEMBERED:
+                (forgotten, _), _ = self.known.popitem(last=False)
+                self.characters -= len(forgotten)
+        return read
+
+
+DOCUMENTS = Documents()
+
+
+def read_document(schema: Schema, text: str, *, may_introspect: bool) -> Document | list[GraphQLError]:
+    """Parse, weigh and validate; what is too large is refused before the next, more expensive step."""
+    refused = limits.refused_text(text)
+    if refused is not None:
+        return [refused]
+    try:
+        document = parse(text, max_tokens=limits.MOST_TOKENS, no_location=False)
+    except GraphQLSyntaxError as error:
+        if "tokens" in error.message:
+            return [limit_exceeded("tokens", limits.MOST_TOKENS)]
+        error.extensions = {"code": Code.GRAPHQL_PARSE_FAILED.value}
+        return [error]
+    except RecursionError:
+        return [limit_exceeded("depth", limits.MOST_DEPTH)]
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    operations: dict[str | None, Weighed] = {}
+    for node in document.definitions:
+        if isinstance(node, OperationDefinitionNode):
+            weight = limits.weigh(schema._schema, document, node)  # noqa: SLF001
+            if isinstance(weight, ApiError):
+                return [weight]
+            name = node.name.value if node.name else None
+            operations[name] = Weighed(Operation(schema, document, node, fragments), weight)
+    errors = _invalid(schema, document, may_introspect=may_introspect)
+    return errors or Document(operations, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _invalid(schema: Schema, document: DocumentNode, *, may_introspect: bool) -> list[GraphQLError]:
+    rules = [*specified_rules, *([] if may_introspect else [NoSchemaIntrospectionCustomRule])]
+    errors = validate(
+        schema._schema,  # noqa: SLF001
+        document,
+        rules,
+        max_errors=limits.MOST_ERRORS,
+        hide_suggestions=not may_introspect,
+    )
+    for wrong in errors:
+        is_hidden = "introspection" in wrong.message.lower() and not may_introspect
+        code = Code.INTROSPECTION_DISABLED if is_hidden else Code.GRAPHQL_VALIDATION_FAILED
+        wrong.extensions = {"code": code.value}
+    return errors
+
+
+class UntrustedManifest(Exception):
+    """The manifest of trusted documents cannot be used; the message says which document and why."""
+
+
+def read_manifest(path: Path, schema: Schema) -> dict[str, str]:
+    """Trusted documents by id: what code generators of clients write.
+
+    A JSON object of id -> document (Relay, graphql-codegen), or Apollo's `operations` list of `id` and `body`. Each
+    must be valid and within the limits, or the process does not start.
+    """
+    try:
+        content: Any = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UntrustedManifest(f"{path}: cannot be read as JSON ({type(error).__name__}).") from None
+    listed = content.get("operations") if isinstance(content, dict) else None
+    if isinstance(listed, list):
+        content = {one.get("id"): one.get("body") for one in listed if isinstance(one, dict)}
+    if not isinstance(content, dict) or not all(isinstance(one, str) for one in [*content, *content.values()]):
+        raise UntrustedManifest(f"{path}: expected a JSON object of document id to document text.")
+    for name, text in content.items():
+        found = read_document(schema, text, may_introspect=True)
+        if not isinstance(found, Document):
+            raise UntrustedManifest(f"{path}: document {name} is not usable here: {found[0].message}")
+    return content
