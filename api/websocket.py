@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api import limits, metrics
@@ -20,6 +21,8 @@ from api.context import ApiContext
 from api.errors import ApiError
 from api.graphql import Request, run, watch
 from domain.platform.credentials import Credential, by_session
+
+log = structlog.get_logger("nestling.websocket")
 
 PROTOCOL = "graphql-transport-ws"
 INIT_PATIENCE_S = 5.0
@@ -118,10 +121,18 @@ class Socket:
             return
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
-            found = await self._look_up()
-            if found is None or self.credential is None or found.actor != self.credential.actor:
+            if not await self._is_still_good():
                 await self._close(Closed(4403, "Forbidden"))
                 return
+
+    async def _is_still_good(self) -> bool:
+        """Whether the credential stands as it did; what cannot be looked up is not good."""
+        try:
+            found = await self._look_up()
+        except Exception as error:  # noqa: BLE001  # a guard that dies would let the socket live for ever
+            log.warning("credential not looked up", failure=type(error).__name__)
+            return False
+        return found is not None and self.credential is not None and found.actor == self.credential.actor
 
     def _subscribe(self, message: Mapping[str, Any]) -> None:
         key, payload = message.get("id"), message.get("payload")

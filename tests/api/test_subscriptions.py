@@ -187,6 +187,19 @@ async def test_a_socket_ends_when_the_rights_of_its_credential_change(
         await until(lambda: watchers() == 0)
 
 
+async def test_a_socket_ends_when_its_credential_cannot_be_looked_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "INIT_PATIENCE_S", 0.1)
+    monkeypatch.setattr(websocket, "CHECK_EVERY_S", 0.1)
+
+    async def broken(_header: str) -> None:
+        raise ConnectionError("the database is away")
+
+    async with opened(url, await token_of(RowScope.ALL)) as socket:
+        await take(socket)
+        monkeypatch.setattr(websocket, "by_bearer", broken)
+        assert await closed_with(socket) == 4403
+
+
 async def test_an_event_that_takes_too_long_is_told_and_the_next_one_comes(
     url: str, config: ApiConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
