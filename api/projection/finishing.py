@@ -124,8 +124,9 @@ def check(data: Any, shape: Shape, path: Path, errors: list[GraphQLError], *, it
         errors.append(located(error, node, [*path, key]))
     for key, name, node in shape.checked:
         if data[key] == IS_NULL:
-            why = GraphQLError(f"Cannot return null for non-nullable field {name}.")
-            errors.append(located(why, node, [*path, key]))
+            # Our data is broken, not the request: the caller reads INTERNAL_ERROR.
+            why = TypeError(f"Cannot return null for non-nullable field {name}.")
+            errors.append(located(GraphQLError("", original_error=why), node, [*path, key]))
             raise Nulled
     for key, child in shape.children.items():
         data[key] = _checked(data[key], [*path, key], errors, child)

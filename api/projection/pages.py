@@ -98,7 +98,9 @@ def page(
     if not is_paged:
         return json_object(pairs) + planner.holes(_unused(source.key, arguments)), shape
     noted = f"string_agg({wish.row.noted}, ',') {wish.shown}" if wish.row.notes else ""
-    return planner.lateral(row, json_object(pairs), noted, f"({_rows(wish)}) {wish.row.alias}{wish.row.joined}"), shape
+    # HAVING: one row whatever is selected, where `pageInfo { hasPreviousPage }` alone aggregates nothing.
+    rows = f"({_rows(wish)}) {wish.row.alias}{wish.row.joined} HAVING TRUE"
+    return planner.lateral(row, json_object(pairs), noted, rows), shape
 
 
 def _unused(key: Key, arguments: Arguments) -> Callable[[Ask], str]:
