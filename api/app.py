@@ -14,6 +14,7 @@ from tortoise import Tortoise
 from api.auth import CREDENTIALS as KNOWN_CREDENTIALS
 from api.changes import CHANGES
 from api.config import ApiConfig
+from api.declarations import check_declarations
 from api.guards import Guards
 from api.health import live, metrics, ready
 from api.hooks import hook_routes
@@ -33,11 +34,12 @@ STATIC = Path(__file__).parent / "static"
 @contextlib.asynccontextmanager
 async def reading(config: ApiConfig) -> AsyncIterator[None]:
     """What reads need beside the ORM: the read pool, and the words that change what is cached."""
-    build_schema()
+    schema = build_schema()
     await open_reads(config.database_url, size=config.pool_size, statement_timeout_s=config.statement_timeout_s)
-    CHANGES.on(CREDENTIALS, KNOWN_CREDENTIALS.clear)
-    CHANGES.open(config.database_url)
     try:
+        await check_declarations(schema)
+        CHANGES.on(CREDENTIALS, KNOWN_CREDENTIALS.clear)
+        CHANGES.open(config.database_url)
         yield
     finally:
         await CHANGES.close()

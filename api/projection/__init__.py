@@ -89,6 +89,7 @@ class Value:
     sql: Sql
     permission: Permission | None = None
     column: str = ""
+    texts: tuple[Sql, ...] = ()  # of an expression that a function puts together
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Page:
     find: Finder | None = None
     permission: Permission | None = None
     before: Before | None = None
+    unindexed: str = ""  # why no index of the whole table gives the order
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ class Rows:
     permission: Permission | None
     cls: type
     audit: "Audit | None" = None
+    made_of: tuple[str, ...] | None = None  # the tables of a FROM item that is none itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,7 @@ class Union:
     kind: str
     arms: Mapping[str, str]  # kind -> type name
     implied_by: Mapping[str, tuple[tuple[str, str], ...]]
+    beneath: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # its tables: column -> what they call it
 
 
 TYPES: dict[str, Rows] = {}
@@ -198,11 +202,15 @@ def projected(
     permission: Permission | None,
     description: str,
     audit: Audit | None = None,
+    made_of: tuple[str, ...] | None = None,
 ) -> Callable[[type[T]], type[T]]:
-    """Make the class a GraphQL type whose rows are `table`. `scope=None` says: whoever has the permission sees all."""
+    """Make the class a GraphQL type whose rows are `table`. `scope=None` says: whoever has the permission sees all.
+
+    A FROM item that is no table says by `made_of` from which tables it joins its columns, none twice.
+    """
 
     def declare(cls: type[T]) -> type[T]:
-        TYPES[cls.__name__] = Rows(table, scope, permission, cls, audit)
+        TYPES[cls.__name__] = Rows(table, scope, permission, cls, audit, made_of)
         return strawberry.type(cls, description=description)
 
     return declare
@@ -231,7 +239,7 @@ def masked(
     def sql(ask: Ask, alias: str) -> str:
         return f"CASE WHEN {revealed(ask, alias)} THEN {alias}.{name} ELSE {render(mask, ask, alias)} END"
 
-    return _field(Value(sql, permission), description)
+    return _field(Value(sql, permission, texts=(f"{{t}}.{name}", mask)), description)
 
 
 def relation(
@@ -259,9 +267,10 @@ def connection(
     find: Finder | None = None,
     permission: Permission | None = None,
     before: Before | None = None,
+    unindexed: str = "",
 ) -> Any:
-    """A page of rows of the annotated `Connection[Type]`, in the order of `key`."""
-    declared = _field(Page(key, tuple((on or {}).items()), where, find, permission, before), description)
+    """A page of rows of the annotated `Connection[Type]` in the order of `key`; `unindexed` says why no index has it."""
+    declared = _field(Page(key, tuple((on or {}).items()), where, find, permission, before, unindexed), description)
     declared.arguments = [
         *(_arguments_of(find) if find else []),
         _argument("first", int, inspect.Parameter.empty, f"How many, 1-{MOST_ROWS}."),

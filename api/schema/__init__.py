@@ -7,6 +7,7 @@ from graphql import print_schema
 from strawberry.schema.config import StrawberryConfig
 
 import api.schema.enums  # noqa: F401  # names the domain's enums before types use them
+from api.declarations import refuse_contradictions
 from api.payloads import install
 from api.schema.care.callback_queries import CallbackQueries
 from api.schema.care.callbacks_mutations import CallbackMutations
@@ -52,6 +53,7 @@ def build_schema() -> strawberry.Schema:
         subscription=_root("Subscription", SUBSCRIPTIONS, "What can be watched, over graphql-transport-ws."),
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    refuse_contradictions(schema)
     install(schema)
     return schema
 

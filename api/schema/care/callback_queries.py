@@ -50,4 +50,5 @@ class CallbackQueries:
         "Call-backs that the caller may work on, highest priority first.",
         key=(("priority", "DESC", "float8"), ("id", "ASC", "uuid")),
         find=_find,
+        unindexed="Open and taken tasks are few and have partial indexes; closed ones are asked by closedSince.",
     )

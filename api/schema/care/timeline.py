@@ -18,6 +18,11 @@ UNIONS["TimelineEntry"] = Union(
     kind="entry",
     arms={"INTERACTION": "Interaction", "ORDER": "Order", "MESSAGE": "Message"},
     implied_by={"Member": (("member_id", "id"),)},
+    beneath={
+        "interactions": {"at": "occurred_at"},
+        "orders": {"at": "ordered_at"},
+        "messages": {"at": "created_at"},
+    },
 )
 
 

@@ -16,7 +16,11 @@ IN_FORCE = "{t}.removed_at IS NULL AND ({t}.expires_at IS NULL OR {t}.expires_at
 
 
 @projected(
-    table=ROWS, scope=OF_MEMBER, permission=Permission.READ_TAGS, description="What was said of a member, by whom."
+    table=ROWS,
+    made_of=("member_tags", "tags"),
+    scope=OF_MEMBER,
+    permission=Permission.READ_TAGS,
+    description="What was said of a member, by whom.",
 )
 class Tag:
     key: str = column("key", "The tag's own name: lower-case, dotted.")

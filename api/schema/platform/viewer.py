@@ -29,7 +29,7 @@ def _scope(ask: Ask, _alias: str) -> str:
     return ask(ask.actor.scope.value if ask.actor.is_staff else None, "text")
 
 
-@projected(table="(SELECT)", scope=None, permission=None, description="The caller: role, rights and place.")
+@projected(table="(SELECT)", made_of=(), scope=None, permission=None, description="The caller: role, rights and place.")
 class Viewer:
     role: Role = expression(lambda ask, _: ask(ask.actor.role.value, "text"), "Her role.")
     scope: RowScope | None = expression(_scope, "Whose members she may see; null for services and members.")
