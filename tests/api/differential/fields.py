@@ -1,0 +1,193 @@
+"""Fields told a second time: what a row leads to, and the values that are no column."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.platform.actors import Actor
+from tests.api.differential.builder import Row
+from tests.api.differential.finders import consents_in_force, in_force
+from tests.api.differential.lists import PAGES, ordered
+from tests.api.differential.sights import Sight, is_live, masked_address, masked_identity, may
+from tests.api.differential.world import World
+
+BUSINESS_NOW = "\0the business clock\0"  # stands for a moment that no two answers share
+COLUMNS = {"Member.name": "full_name", "Score.model": "model_name"}
+TABLES = {
+    "Member": "members", "Household": "households", "Baby": "babies", "Order": "orders", "Interaction": "interactions",
+    "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
+    "CallbackOutcome": "callback_outcomes", "Store": "stores", "Product": "products",
+}  # fmt: skip
+NAMED = {  # to-one relations: (table, own column)
+    "Member.household": "household_id", "Member.owner": "owner_id", "Member.store": "store_id",
+    "Member.joinedBy": "joined_by_id", "Baby.household": "household_id", "Staff.store": "store_id",
+    "OrderLine.product": "product_id", "Order.store": "store_id", "Order.servedBy": "served_by_id",
+    "Order.member": "member_id", "Interaction.staff": "staff_id", "Interaction.store": "store_id",
+    "Interaction.baby": "baby_id", "Interaction.member": "member_id", "Message.decision": "decision_id",
+    "Message.baby": "baby_id", "Message.member": "member_id", "CallbackTask.owner": "owner_id",
+    "CallbackTask.store": "store_id", "CallbackTask.baby": "baby_id", "CallbackTask.member": "member_id",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A row that was reached, and of which type it is."""
+
+    type_name: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    sight: Sight | None
+    language: str
+    codes: dict[str, set[str]]  # of root fields that are refused
+
+    @property
+    def actor(self) -> Actor:
+        assert self.sight is not None
+        return self.sight.actor
+
+    def sees(self, type_name: str, row: Row) -> bool:
+        assert self.sight is not None
+        return self.sight.sees(type_name, row)
+
+    @property
+    def world(self) -> World:
+        assert self.sight is not None
+        return self.sight.world
+
+
+def named(context: Context, target: str, key: object) -> Thing | None:
+    row = context.world.row(TABLES[target], key)
+    return Thing(target, row) if row is not None and context.sees(target, row) else None
+
+
+ENTRIES = [("Interaction", "interactions", "occurred_at"), ("Order", "orders", "ordered_at"),
+           ("Message", "messages", "created_at")]  # fmt: skip
+
+
+def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -> Callable[[], list[Row]]:
+    """The rows of a connection of a member, who is seen: they are hers."""
+    if path != "Member.timeline":
+        return lambda: context.world.rows(path.removeprefix("Member."), "member_id", member["id"])
+    kinds = given.get("kinds")
+    return lambda: [
+        {**row, "at": row[column], "#type": name}
+        for name, table, column in ENTRIES
+        if may(context.actor, "", name) and (kinds is None or name.upper() in kinds)
+        for row in context.world.rows(table, "member_id", member["id"])
+    ]
+
+
+# Lists: rows in order, before the scope of their type; parts are seen with their whole.
+
+PARTS = ("OrderLine", "OrderReturn", "MessageEvent", "CallbackOutcome")
+
+
+def _tags(context: Context, member: Row) -> list[Row]:
+    uses = [use for use in context.world.rows("member_tags", "member_id", member["id"]) if in_force(use)]
+    rows = [{**(context.world.row("tags", use["tag_id"]) or {}), **use} for use in uses]
+    return sorted(rows, key=lambda row: (-row["set_at"].timestamp(), row["id"]))
+
+
+def _joined(table: str, column: str, own: str, *order: tuple[str, bool]) -> Callable[[Context, Row], list[Row]]:
+    return lambda context, row: ordered(context.world.rows(table, column, row[own]), order)
+
+
+FIRST_MADE = (("created_at", False), ("id", False))
+LISTS: dict[str, Callable[[Context, Row], list[Row]]] = {
+    "Member.babies": _joined("babies", "household_id", "household_id", *FIRST_MADE),
+    "Member.identities": _joined("identities", "member_id", "id", ("is_primary", True), ("kind", False), ("id", False)),
+    "Member.tags": _tags,
+    "Member.consents": lambda context, row: consents_in_force(context.world, row["id"]),
+    "Member.recentOrders": _joined("orders", "member_id", "id", ("ordered_at", True), ("id", True)),
+    "Member.scores": _joined("scores", "member_id", "id", ("model_name", False), ("rank", False), ("id", False)),
+    "Member.openTasks": lambda context, row: [
+        task
+        for task in ordered(context.world.rows("callback_tasks", "member_id", row["id"]), PAGES["Query.callbackTasks"])
+        if task["state"] in ("OPEN", "LEASED")
+    ],
+    "Household.carers": _joined("members", "household_id", "id", ("joined_on", False), ("id", False)),
+    "Household.babies": _joined("babies", "household_id", "id", *FIRST_MADE),
+    "Order.lines": _joined("order_lines", "order_id", "id", ("line_no", False)),
+    "Order.returns": _joined("order_returns", "order_id", "id", ("returned_at", False), ("id", False)),
+    "Message.events": _joined("message_events", "message_id", "id", ("id", False)),
+    "CallbackTask.outcomes": _joined("callback_outcomes", "task_id", "id", ("attempt", False), ("id", False)),
+}
+
+
+# Values that are no column
+
+
+def _is_her_own(context: Context, row: Row) -> bool:
+    return context.actor.member_id is not None and row["member_id"] == context.actor.member_id
+
+
+def _identity(context: Context, row: Row) -> str:
+    return str(row["value"]) if _is_her_own(context, row) else masked_identity(row)
+
+
+def _contact(kind: str) -> Callable[[Context, Row], str | None]:
+    def value(context: Context, member: Row) -> str | None:
+        hers = [one for one in context.world.rows("identities", "member_id", member["id"]) if one["kind"] == kind]
+        best = max(hers, key=lambda one: (one["is_primary"], one["last_seen_at"]), default=None)
+        return _identity(context, best) if best is not None else None
+
+    return value
+
+
+def _address(context: Context, message: Row) -> str | None:
+    if message["address"] is None or _is_her_own(context, message):
+        return None if message["address"] is None else str(message["address"])
+    return masked_address(message["address"])
+
+
+def _latest(table: str, column: str) -> Callable[[Context, Row], datetime | None]:
+    return lambda context, member: max(
+        (row[column] for row in context.world.rows(table, "member_id", member["id"])), default=None
+    )
+
+
+def _goods(context: Context, order: Row) -> int:
+    bought = [
+        context.world.row("products", line["product_id"])
+        for line in context.world.rows("order_lines", "order_id", order["id"])
+    ]
+    return sum(1 for product in bought if product is not None and product["is_merchandise"])
+
+
+def _holder(context: Context, task: Row) -> str | None:
+    account = context.world.row("accounts", task["lease_account_id"]) if is_live(task) else None
+    if account is None:
+        return None
+    staff = context.world.row("staff", account["staff_id"])
+    return str(staff["name"] if staff is not None else account["login"])
+
+
+def _of(table: str, own: str, column: str) -> Callable[[Context, Row], Any]:
+    return lambda context, row: (context.world.row(table, row[own]) or {}).get(column)
+
+
+VALUES: dict[str, Callable[[Context, Row], Any]] = {
+    "Member.phone": _contact("PHONE"),
+    "Member.email": _contact("EMAIL"),
+    "Member.lastOrderedAt": _latest("orders", "ordered_at"),
+    "Member.lastContactAt": _latest("interactions", "occurred_at"),
+    "Identity.value": _identity,
+    "Message.address": _address,
+    "Store.distributor": _of("distributors", "distributor_id", "name"),
+    "Order.lineCount": lambda context, row: len(context.world.rows("order_lines", "order_id", row["id"])),
+    "Order.goodsCount": _goods,
+    "Score.modelVersion": _of("scoring_models", "model_id", "version"),
+    "CallbackTask.isMine": lambda context, row: context.sight is not None and context.sight.holds(row),
+    "CallbackTask.leaseHolder": _holder,
+    "Viewer.role": lambda context, _: context.actor.role.value,
+    "Viewer.scope": lambda context, _: context.actor.scope.value if context.actor.staff_id else None,
+    "Viewer.permissions": lambda context, _: sorted(one.value for one in context.actor.permissions),
+    "Viewer.language": lambda context, _: context.language,
+    "Viewer.staff": lambda context, _: named(context, "Staff", context.actor.staff_id),
+    "Viewer.member": lambda context, _: named(context, "Member", context.actor.member_id),
+    "Viewer.businessNow": lambda _context, _row: BUSINESS_NOW,
+}
