@@ -26,7 +26,7 @@ from api.config import ApiConfig
 from api.context import ApiContext
 from api.documents import DOCUMENTS, Document
 from api.errors import ApiError, Code, deadline_exceeded, limit_exceeded
-from api.projection.operations import answer
+from api.projection.operations import answer, as_graphql
 from api.projection.selections import Operation
 from api.schema import build_schema
 from domain.platform.actors import Actor
@@ -106,7 +106,7 @@ async def run(request: Request, context: ApiContext, *, queries_only: bool = Fal
     except ApiError as error:
         return _refused([error], kind.value, started)
     except Exception as error:  # noqa: BLE001  # the caller reads INTERNAL_ERROR, the log has the rest
-        data, errors = "null", [GraphQLError("", original_error=error)]
+        data, errors = "null", [as_graphql(error)]
     done = respond(data, errors, context)
     metrics.operation(kind.value, done.codes, time.perf_counter() - started, context.statements)
     return done

@@ -36,7 +36,7 @@ class Builder:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)  # test data
-        self.count = 0
+        self.count = self.people = 0
 
     def id(self) -> UUID:
         return UUID(int=self.chance.getrandbits(128), version=4)

@@ -26,7 +26,8 @@ DEEPEST = 6
 MOST_ROWS = 300  # that one way down a document may ask for
 MOST_ALIASES = 20
 MOST_FIELDS = 50
-DULL = ("products", "stores", "viewer", "pageInfo")
+WRONG = [1.5, {"no": 1}, [[]], True, "0001-01-01T00:00:00+05:00", 2**40, "9999-12-31T23:59:59-10:00"]
+DULL = ("products", "stores", "viewer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,5 +294,5 @@ class Writer:
             value = value if self.maybe(0.7) else None
         if value is None and self.maybe(0.5):
             return variable
-        self.given[variable[1:]] = value
+        self.given[variable[1:]] = self.chance.choice(WRONG) if self.maybe(0.004) else value
         return variable

@@ -36,11 +36,17 @@ async def make_family(make: Builder, house: House, number: int) -> list[Member]:
     return members
 
 
+def _outer_name(make: Builder) -> Row:
+    """Two sources number their members alike."""
+    make.people += 1
+    number, source = divmod(make.people, 2)
+    return {"source": ("till", "desk")[source], "external_id": f"{number}7001" if number % 3 == 0 else f"m{number}"}
+
+
 def _carer(make: Builder, house: House, household: Household) -> Row:
     name = make.one(NAMES)
     return {
-        "household_id": household.id, "source": make.one(["till", "desk"]),
-        "external_id": make.one([f"m{make.key()}", f"m{make.key()}", f"{make.key()}7001"]),
+        "household_id": household.id, **_outer_name(make),
         "status": make.one([MemberStatus.ACTIVE] * 4 + [MemberStatus.BLOCKED]), "carer_role": make.one(CarerRole),
         "full_name": name, "name_key": name_key(name) if name else None,
         "name_initials": name_initials(name) if name else None, "name_source": make.some(Source) if name else None,

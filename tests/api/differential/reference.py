@@ -76,7 +76,7 @@ def answer(world: World, actor: Actor | None, language: str, document: str, vari
 def _code(error: GraphQLError) -> str:
     if error.extensions and "code" in error.extensions:
         return str(error.extensions["code"])
-    broken = error.original_error is not None and not isinstance(error.original_error, GraphQLError)
+    broken = error.path and error.original_error is not None and not isinstance(error.original_error, GraphQLError)
     if broken and "Cannot return null" not in error.message:
         raise AssertionError("the reference is wrong") from error.original_error
     return "INTERNAL_ERROR" if broken else "BAD_USER_INPUT"

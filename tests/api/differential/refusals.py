@@ -45,7 +45,10 @@ def codes_of_roots(
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     assert schema.query_type is not None
     roots = Walk(schema, fragments, values, finder.actor if finder is not None else None)
-    fields = roots.fields(schema.query_type, [operation.selection_set])
+    try:
+        fields = roots.fields(schema.query_type, [operation.selection_set])
+    except GraphQLError:  # a directive that cannot be read: there are no root fields
+        return {}
     found = {
         key: set(roots.root(schema.query_type, nodes, finder))
         for key, nodes in fields.items()

@@ -129,6 +129,7 @@ FOUND = [
     "{ stores(first: 50) { edges { node { distributor } } } }",
     "query($no: Boolean = false) { products(first: 1) { pageInfo { hasNextPage @include(if: $no) } } }",
     '{ products(first: 0) { totalCount } stores(first: 1, after: "no") { totalCount } viewer { role } }',
+    "query($yes: Boolean = true) { viewer @include(if: $yes) { role } }",
     "query($n: Int = 1) { stores(first: $n) { totalCount __typename } }",
 ]
 
@@ -136,7 +137,7 @@ FOUND = [
 @pytest.mark.parametrize("text", FOUND)
 async def test_what_was_found_once_is_answered_alike(town: Town, text: str) -> None:
     for actor in town.world.actors:
-        for variables in [{}, {"n": None}] if "$n" in text else [{}]:
+        for variables in [{}, {"n": None}, {"yes": None}]:
             await town.compare(-1, actor, Document(text, variables, "en"))
 
 
