@@ -269,7 +269,7 @@ def connection(
     before: Before | None = None,
     unindexed: str = "",
 ) -> Any:
-    """A page of rows of the annotated `Connection[Type]`, in the order of `key`; `unindexed` says why no index has"""
+    """A page of rows of the annotated `Connection[Type]`, in the order of `key`; `unindexed`: why no index gives it."""
     declared = _field(Page(key, tuple((on or {}).items()), where, find, permission, before, unindexed), description)
     declared.arguments = [
         *(_arguments_of(find) if find else []),

@@ -51,7 +51,8 @@ def find_members(
     if search.phone_ending is not None:
         found.append(_in(alias, _by_ending(ask, _ending(search.phone_ending), "PHONE")))
     if search.card is not None:
-        found.append(_in(alias, _by_ending(ask, _ending(search.card), "CARD")))
+        endings = dict.fromkeys((_ending(search.card), search.card.strip()))  # some cards are printed with hyphens
+        found.append(_in(alias, *(_by_ending(ask, ending, "CARD") for ending in endings)))
     if search.external_id is not None:
         found.append(f"{alias}.external_id = {ask(_checked(search.external_id), 'text')}")
     if search.name is not None:
