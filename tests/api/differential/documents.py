@@ -4,7 +4,6 @@ A response key is used twice only where GraphQL can merge what stands there.
 """
 
 import random
-from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -20,6 +19,7 @@ from graphql import (
     is_leaf_type,
 )
 
+from tests.api.differential.pieces import Document, Fragment, Scope
 from tests.api.differential.values import Pools, Word, literal
 
 DEEPEST = 6
@@ -28,41 +28,6 @@ MOST_ALIASES = 20
 MOST_FIELDS = 50
 WRONG = [1.5, {"no": 1}, [[]], True, "0001-01-01T00:00:00+05:00", 2**40, "9999-12-31T23:59:59-10:00"]
 DULL = ("products", "stores", "viewer")
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    text: str
-    variables: dict[str, Any]
-    language: str
-
-
-@dataclass(slots=True)
-class Scope:
-    """What stands under the response keys of one place: (field and arguments, type, what stands below)."""
-
-    keys: dict[str, tuple[str, str, "Scope"]] = field(default_factory=dict)
-
-    def fits(self, other: "Scope") -> bool:
-        """Whether both can stand at the same place."""
-        for key, (call, shape, below) in other.keys.items():
-            mine = self.keys.get(key)
-            if mine is not None and (mine[:2] != (call, shape) or not mine[2].fits(below)):
-                return False
-        return True
-
-    def take(self, other: "Scope") -> None:
-        for key, (call, shape, below) in other.keys.items():
-            self.keys.setdefault(key, (call, shape, Scope()))[2].take(below)
-
-
-@dataclass(slots=True)
-class Fragment:
-    name: str
-    text: str
-    scope: Scope
-    rows: int
-    depth: int
 
 
 class Writer:
@@ -232,7 +197,9 @@ class Writer:
             value = self.value(argument.type, name, of, rows)
             if name == "first" and isinstance(value, int):
                 first = value
-            parts.append(f"{name}: {self.written(argument.type, name, value)}")
+            parts.append(
+                f"{name}: {self.written(argument.type, name, value, has_default=argument.default is not None)}"
+            )
         self.chance.shuffle(parts)
         return (f"({', '.join(parts)})" if parts else ""), first
 
@@ -255,10 +222,14 @@ class Writer:
             return self.maybe(0.5)
         return self.pools.value(self.chance, of.name, name, str(get_named_type(at.type)), rows)
 
-    def written(self, of: Any, name: str, value: Any) -> str:
+    def written(self, of: Any, name: str, value: Any, *, has_default: bool = False) -> str:
         """The value by literal, by variable, or with variables inside it."""
         if self.maybe(0.45):
-            return self.variable(str(of), name, value)
+            return (
+                self.optional(str(of), value)
+                if has_default and self.maybe(0.4)
+                else self.variable(str(of), name, value)
+            )
         named = of.of_type if isinstance(of, GraphQLNonNull) else of
         if isinstance(value, dict) and isinstance(named, GraphQLInputObjectType):
             inside = [f"{key}: {self.written(named.fields[key].type, key, one)}" for key, one in value.items()]
@@ -268,6 +239,14 @@ class Writer:
                 return literal(value[0])
             return "[" + ", ".join(self.written(named.of_type, name, one) for one in value) + "]"
         return literal(value)
+
+    def optional(self, of: str, value: Any) -> str:
+        """A variable that may be left out where the argument has a default, which then holds."""
+        variable = "$" + self.name("o")
+        self.declared[variable] = f"{variable}: {of.removesuffix('!')}"
+        if value is not None and self.maybe(0.4):
+            self.given[variable[1:]] = value
+        return variable
 
     def variable(self, of: str, name: str, value: Any) -> str:
         """A variable for a place of that type: with a default or without, given, null or left out."""

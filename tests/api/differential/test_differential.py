@@ -20,7 +20,8 @@ from domain.platform.clock import set_business_clock
 from tests.api.differential.builder import NOON
 from tests.api.differential.compared import difference
 from tests.api.differential.coverage import reachable, reached
-from tests.api.differential.documents import Document, Writer
+from tests.api.differential.documents import Writer
+from tests.api.differential.pieces import Document
 from tests.api.differential.reference import answer, contract
 from tests.api.differential.values import Pools, pools_of
 from tests.api.differential.world import World, build_world
@@ -169,6 +170,8 @@ async def test_people_of_the_same_rights_share_a_warm_plan_and_nothing_else(town
             seen.append(frozenset(edge["node"]["id"] for edge in data["members"]["edges"]))
         assert len(PLANS._known) == warm, "all of them asked through one plan"
         assert len(set(seen)) == len(group), "each has members that the others do not see"
+    for actor in town.world.actors:  # one text, every right
+        await town.compare(-1, actor, document)
 
 
 def test_random_documents_reach_every_field_and_argument(town: Town) -> None:
