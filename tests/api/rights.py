@@ -1,4 +1,4 @@
-"""Who may read what: `rights.csv` has a row for each field and argument of the SDL, and a cell for each role.
+"""Who may read and do what: `rights.csv` has a row for each field, argument and mutation, and a cell for each role.
 
 `python -m tests.api.rights --missing` adds the rows that the SDL has and the table has not, refused to everybody until
 somebody says otherwise, and drops those that the SDL has lost.
@@ -39,11 +39,12 @@ def is_wrapper(named: GraphQLNamedType) -> bool:
 
 
 def readable(schema: GraphQLSchema) -> list[str]:
-    """Every field and argument that a query can name, in the SDL's order: `Order.total`, `Query.member(phone)`,
-    `Query.members(search.tag)`.
+    """Every mutation, then every field and argument that a query can name, in the SDL's order: `Mutation.tagMember`,
+    `Order.total`, `Query.member(phone)`, `Query.members(search.tag)`.
     """
     assert schema.query_type is not None
-    found: list[str] = []
+    assert schema.mutation_type is not None
+    found = [f"Mutation.{name}" for name in schema.mutation_type.fields]
     waiting, seen = [schema.query_type], {schema.query_type.name}
     while waiting:
         of = waiting.pop(0)

@@ -10,10 +10,24 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from graphql import GraphQLObjectType, GraphQLSchema, GraphQLUnionType, get_named_type, is_leaf_type
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    Undefined,
+    get_named_type,
+    is_leaf_type,
+)
 
 from domain.platform.roles import PERMISSIONS, Role
-from tests.api.one_of_each import CARD, EMAIL, PHONE, World, is_now
+from tests.api.one_of_each import CARD, EMAIL, PHONE, World, is_now, missing_id
 from tests.api.rights import MASKED, NOBODY, REFUSED, Cells, is_wrapper
 
 Path = tuple[str | int, ...]
@@ -103,6 +117,34 @@ class Ways:
                 yield Pick(f"{name}{arm.name}", name, "page", arm.name, kinds, self.of(arm.name, deep=False))
         else:
             yield Pick(name, name, "page", node.name, f"({after})", self.of(node.name, deep=False))
+
+
+# argument -> whose id it takes; the others take a member's
+IDS = {"babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store"}
+ANY = {
+    "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',
+    "DateTime": '"2017-06-01T00:00:00+00:00"',
+}  # fmt: skip
+
+
+def required(of: Mapping[str, GraphQLArgument | GraphQLInputField]) -> str:
+    """The arguments that may not be left out, with values that are valid and name nothing that is there."""
+    return ", ".join(f"{name}: {_any(name, one.type)}" for name, one in of.items() if is_required(one))
+
+
+def is_required(one: GraphQLArgument | GraphQLInputField) -> bool:
+    return isinstance(one.type, GraphQLNonNull) and one.default_value is Undefined
+
+
+def _any(name: str, of: GraphQLInputType) -> str:
+    inner = of.of_type if isinstance(of, GraphQLNonNull) else of
+    if isinstance(inner, GraphQLList):
+        return f"[{_any(name, inner.of_type)}]"
+    if isinstance(inner, GraphQLEnumType):
+        return str(next(iter(inner.values)))
+    if isinstance(inner, GraphQLInputObjectType):
+        return f"{{ {required(inner.fields)} }}"
+    return f'"{missing_id(IDS.get(name, "Member"))}"' if inner.name == "ID" else ANY[inner.name]
 
 
 def snake(name: str) -> str:
