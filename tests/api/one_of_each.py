@@ -23,14 +23,14 @@ from domain.people.identities import Identity, IdentityKind
 from domain.people.members import CarerRole, Member
 from domain.people.tags import MemberTag, Tag, TagFamily
 from domain.platform.accounts import Account
-from domain.platform.actors import Actor, actor_for
+from domain.platform.actors import Actor
 from domain.platform.clock import real_now
 from domain.platform.ids import new_id
 from domain.platform.roles import Role
 from domain.platform.sources import Channel, Purpose, Source
 from domain.stages.rules import RULES_2026_1
 from tests.api.rights import WHO
-from tests.factories import NOON, frontend_actor, make_consent, make_identity, make_model, member_actor
+from tests.factories import NOON, actor_for, frontend_actor, make_consent, make_identity, make_model, member_actor
 
 PHONE, CARD, EMAIL = "+12125550177", "CARD-4711", "mia.bell@example.com"
 NAME, NICKNAME, TAG, SHELF = "Mia Bell", "Bean", "care.breastfeeding", "DIAPERS & DISPOSABLES"

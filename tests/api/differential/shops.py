@@ -8,9 +8,10 @@ from domain.commerce.stores import Distributor, Store
 from domain.insight.models import ModelState, ScoringModel
 from domain.people.tags import Tag, TagFamily
 from domain.platform.accounts import Account
-from domain.platform.actors import Actor, actor_for
+from domain.platform.actors import Actor
 from domain.platform.roles import Role
 from tests.api.differential.builder import CATEGORIES, NOON, Builder
+from tests.factories import actor_for
 
 
 @dataclass(slots=True)

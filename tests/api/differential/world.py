@@ -14,11 +14,12 @@ from domain.commerce.staff import RowScope
 from domain.commerce.stores import Store
 from domain.database import connection
 from domain.people.members import Member
-from domain.platform.actors import Actor, actor_for
+from domain.platform.actors import Actor
 from domain.platform.roles import Role
 from tests.api.differential.builder import Builder, Row
 from tests.api.differential.families import make_family
 from tests.api.differential.shops import make_house
+from tests.factories import actor_for
 
 TABLES = [
     "distributors", "stores", "staff", "accounts", "households", "members", "babies", "identities", "tags",
