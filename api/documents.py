@@ -9,15 +9,20 @@ from typing import Any
 
 import orjson
 from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLNonNull,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     parse,
     specified_rules,
     validate,
 )
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 from graphql.validation import NoSchemaIntrospectionCustomRule
 from strawberry import Schema
 
@@ -26,6 +31,7 @@ from api.errors import ApiError, Code, limit_exceeded
 from api.projection.selections import Operation
 
 MOST_REMEMBERED = 1_000_000  # characters of the documents that a process remembers; a tree takes 50 times its text
+PLAIN: Mapping[str, type] = {"ID": str, "String": str, "Int": int, "Boolean": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,29 @@ class Weighed:
 
     operation: Operation
     weight: limits.Weight
+    plain: tuple[tuple[GraphQLVariableSignature, type], ...] | None = None  # its variables, where all are plain
+
+    def coerced(self, sent: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
+        """The variables as the operation declares them, or what is wrong with them.
+
+        What is plainly of its type stays as it is; everything else is graphql-core's to judge.
+        """
+        sources: dict[str, VariableValueSource] = {}
+        for signature, kind in self.plain or ():
+            value = sent.get(signature.name)
+            if type(value) is not kind or (kind is int and not GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT):  # type: ignore[operator]
+                break
+            sources[signature.name] = VariableValueSource(signature, value)
+        else:
+            if self.plain is not None:
+                return VariableValues(sources, {name: source.value for name, source in sources.items()})
+        return get_variable_values(
+            self.operation.schema._schema,  # noqa: SLF001
+            self.operation.node.variable_definitions or [],
+            dict(sent),
+            max_errors=limits.MOST_ERRORS,
+            hide_suggestions=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +128,24 @@ def read_document(schema: Schema, text: str, *, may_introspect: bool) -> Documen
             if isinstance(weight, ApiError):
                 return [weight]
             name = node.name.value if node.name else None
-            operations[name] = Weighed(Operation(schema, document, node, fragments), weight)
+            operations[name] = Weighed(Operation(schema, document, node, fragments), weight, _plain(schema, node))
     errors = _invalid(schema, document, may_introspect=may_introspect)
     return errors or Document(operations, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _plain(schema: Schema, node: OperationDefinitionNode) -> tuple[tuple[GraphQLVariableSignature, type], ...] | None:
+    """The operation's variables with their Python types; None where one is no built-in scalar."""
+    found = []
+    for definition in node.variable_definitions or ():
+        signature = get_variable_signature(schema._schema, definition)  # noqa: SLF001
+        if isinstance(signature, GraphQLError):
+            return None
+        of = signature.type.of_type if isinstance(signature.type, GraphQLNonNull) else signature.type
+        kind = PLAIN.get(getattr(of, "name", ""))
+        if kind is None:
+            return None
+        found.append((signature, kind))
+    return tuple(found)
 
 
 def _invalid(schema: Schema, document: DocumentNode, *, may_introspect: bool) -> list[GraphQLError]:

@@ -18,7 +18,6 @@ from graphql import (
 )
 from graphql import execute as execute_core
 from graphql.execution import Executor, create_source_event_stream, execute_subscription_event
-from graphql.execution.values import get_variable_values
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api import limits, metrics
@@ -124,21 +123,14 @@ def prepare(request: Request, context: ApiContext) -> Operation | Sequence[Graph
     refused = limits.refused_variables(weighed.weight, request.variables)
     if refused is not None:
         return [refused]
-    operation = weighed.operation
-    values = get_variable_values(
-        operation.schema._schema,  # noqa: SLF001
-        operation.node.variable_definitions or [],
-        dict(request.variables),
-        max_errors=limits.MOST_ERRORS,
-        hide_suggestions=True,
-    )
+    values = weighed.coerced(request.variables)
     if isinstance(values, list):
         for error in values:
             error.extensions = {"code": Code.BAD_USER_INPUT.value}
         return values
     context.variables, context.sent = values, request.variables
-    context.operation, context.operation_hash = operation, found.hash
-    return operation
+    context.operation, context.operation_hash = weighed.operation, found.hash
+    return weighed.operation
 
 
 async def _mutate(operation: Operation, context: ApiContext) -> tuple[str, list[GraphQLError]]:

@@ -41,6 +41,7 @@ MOST_ROOTS = 10
 MOST_ROWS = 5_000
 MOST_VALUES = 500  # items of all lists and objects in the variables or literals of one operation
 MOST_ERRORS = 10
+MOST_KNOWN = 64  # counts of rows that are remembered for one operation
 MOST_RESPONSE_BYTES = 2 * 1024 * 1024
 MOST_INTROSPECTION_DEPTH = 20
 MOST_BRACES = 2 * MOST_INTROSPECTION_DEPTH + 2  # open at once: no document within the depth has more
@@ -86,10 +87,35 @@ class Weight:
     aliases: int = 0
     fields: int = 0
     rows: tuple[Rows, ...] = ()
+    scaling: frozenset[str] | None = None  # the variables that say how many rows; None: not looked for yet
+    known: dict[tuple[int, ...], int] = field(default_factory=dict)
 
     def fetched(self, variables: Mapping[str, Any]) -> int:
-        """Rows that the plan could fetch with these variables."""
-        return _fetched(self.rows, variables, {})
+        """Rows that the plan could fetch with these variables. Remembered for the numbers that were met."""
+        if self.scaling is None:
+            self.scaling = frozenset(_scaling(self.rows, set()))
+        numbers = tuple(_number(variables, name, 0) for name in self.scaling)
+        found = self.known.get(numbers)
+        if found is None:
+            found = _fetched(self.rows, variables, {})
+            if len(self.known) < MOST_KNOWN:
+                self.known[numbers] = found
+        return found
+
+
+def _number(variables: Mapping[str, Any], name: str, default: int) -> int:
+    """How many a variable says; what is no positive number counts as its default."""
+    value = variables.get(name, default)
+    return value if type(value) is int and value > 0 else default
+
+
+def _scaling(rows: tuple[Rows, ...], seen: set[int]) -> Iterator[str]:
+    for one in rows:
+        if id(one) not in seen:
+            seen.add(id(one))
+            if isinstance(one.first, tuple):
+                yield one.first[0]
+            yield from _scaling(one.inside, seen)
 
 
 def _fetched(rows: tuple[Rows, ...], variables: Mapping[str, Any], known: dict[int, int]) -> int:
@@ -98,8 +124,7 @@ def _fetched(rows: tuple[Rows, ...], variables: Mapping[str, Any], known: dict[i
         if id(one) not in known:
             first = one.first
             if isinstance(first, tuple):
-                value = variables.get(first[0], first[1])
-                first = value if type(value) is int and value > 0 else first[1]
+                first = _number(variables, *first)
             known[id(one)] = first * (1 + _fetched(one.inside, variables, known))
         found += known[id(one)]
     return found
@@ -245,6 +270,8 @@ def _values(value: Any) -> int:
     found, waiting = 0, [value]
     while waiting and found <= MOST_VALUES:
         item = waiting.pop()
+        if isinstance(item, str | int):
+            continue
         inner = list(item.values()) if isinstance(item, Mapping) else item if isinstance(item, list) else []
         found += len(inner)
         waiting.extend(inner)
