@@ -18,7 +18,7 @@ from api.declarations import check_declarations
 from api.guards import Guards
 from api.health import live, metrics, ready
 from api.hooks import hook_routes
-from api.http import graphql
+from api.http import GraphQL
 from api.pages import routes as page_routes
 from api.projection.statements import close_reads, open_reads
 from api.schema import build_schema
@@ -62,7 +62,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 
 def routes(config: ApiConfig) -> list[BaseRoute]:
     return [
-        Route("/graphql", graphql, methods=["GET", "POST"]),
+        Route("/graphql", GraphQL(), methods=["GET", "POST"]),
         WebSocketRoute("/graphql", graphql_websocket),
         Route("/live", live),
         Route("/ready", ready),

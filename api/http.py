@@ -1,12 +1,13 @@
 """GraphQL over HTTP: POST and GET on one path, GraphiQL for browsers that ask for a page."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from api import limits
 from api.auth import who_asks
@@ -19,6 +20,14 @@ GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
 GRAPHIQL = Path(__file__).parent / "static" / "graphiql.html"
 STATUS = {Code.UNAUTHENTICATED.value: 401, Code.FORBIDDEN.value: 403, Code.RATE_LIMITED.value: 429}
+
+
+class GraphQL:
+    """The endpoint, as ASGI: what Starlette puts around functions, for exceptions of its own, is of no use here."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await graphql(HttpRequest(scope, receive))
+        await response(scope, receive, send)
 
 
 async def graphql(request: HttpRequest) -> Response:
@@ -102,11 +111,15 @@ async def _body(request: HttpRequest) -> bytes:
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limits.MOST_BODY_BYTES:
         raise limit_exceeded("bodyBytes", limits.MOST_BODY_BYTES)
-    found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
+    found, has_more = bytearray(), True
+    while has_more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        found += message.get("body", b"")
         if len(found) > limits.MOST_BODY_BYTES:
             raise limit_exceeded("bodyBytes", limits.MOST_BODY_BYTES)
+        has_more = message.get("more_body", False)
     return bytes(found)
 
 
@@ -118,16 +131,16 @@ def _json(data: bytes) -> Any:
 
 
 def _request(body: Any) -> Request:
-    if isinstance(body, Sequence):
+    if isinstance(body, list):
         raise ApiError(Code.BAD_REQUEST, "One operation a request; batches are not answered.")
-    if not isinstance(body, Mapping) or not isinstance(body.get("query"), str) or not body["query"].strip():
+    if not isinstance(body, dict) or not isinstance(body.get("query"), str) or not body["query"].strip():
         raise ApiError(Code.BAD_REQUEST, "Send a JSON object with `query`, and `variables` where it has any.")
     variables, name = body.get("variables"), body.get("operationName")
-    if variables is not None and not isinstance(variables, Mapping):
+    if variables is not None and not isinstance(variables, dict):
         raise ApiError(Code.BAD_REQUEST, "`variables` is an object.")
     if name is not None and not isinstance(name, str):
         raise ApiError(Code.BAD_REQUEST, "`operationName` is text.")
-    if body.get("extensions") is not None and not isinstance(body["extensions"], Mapping):
+    if body.get("extensions") is not None and not isinstance(body["extensions"], dict):
         raise ApiError(Code.BAD_REQUEST, "`extensions` is an object.")
     return Request(body["query"], variables or {}, name)
 

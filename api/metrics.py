@@ -1,6 +1,7 @@
 """What the process counts. No label holds anything of a person."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from prometheus_client import Counter, Histogram
 
@@ -12,8 +13,24 @@ REQUESTS = Counter("nestling_http_requests_total", "HTTP requests answered.", ["
 SUBSCRIPTIONS = Counter("nestling_graphql_subscriptions_total", "Subscriptions opened.")
 
 
+@lru_cache(maxsize=256)
+def _operations(kind: str, outcome: str) -> Counter:
+    return OPERATIONS.labels(kind, outcome)
+
+
+@lru_cache(maxsize=16)
+def _seconds(kind: str) -> Histogram:
+    return SECONDS.labels(kind)
+
+
+@lru_cache(maxsize=256)
+def requests(method: str, status: int) -> Counter:
+    """The counter of HTTP requests of one kind; finding it by its labels costs more than counting."""
+    return REQUESTS.labels(method, str(status))
+
+
 def operation(kind: str, codes: Sequence[str], seconds: float, statements: int) -> None:
     """Count an operation; its outcome is OK or the code of its first error."""
-    OPERATIONS.labels(kind, codes[0] if codes else "OK").inc()
-    SECONDS.labels(kind).observe(seconds)
+    _operations(kind, codes[0] if codes else "OK").inc()
+    _seconds(kind).observe(seconds)
     STATEMENTS.inc(statements)

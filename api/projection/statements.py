@@ -18,7 +18,6 @@ from domain.platform.actors import Actor
 from domain.platform.parameters import Parameters
 
 MOST_PAIRS = 49  # json_build_object takes 100 arguments
-ACQUIRE_TIMEOUT_S = 5.0
 MOST_FILLINGS = 64  # of one plan's holes
 IDS = ("id", "account_id", "staff_id", "store_id", "distributor_id", "member_id", "household_id", "token_id")
 NULL_MARK = '{"#":0}'  # a null where the SDL allows none; no text can spell it, for JSON escapes its quotes
@@ -223,7 +222,7 @@ async def fetch(context: ApiContext, sql: str, values: Sequence[object]) -> Sequ
     assert pool is not None, "open_reads() first"
     context.statements += 1
     try:
-        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        async with pool.acquire() as connection:  # waits as long as the operation's deadline lets it
             row: Sequence[Any] = await connection.fetchrow(sql, *values)
             return row
     except (asyncpg.QueryCanceledError, TimeoutError):

@@ -323,7 +323,8 @@ async def test_whom_she_found_is_there_when_she_goes_back_until_she_signs_out(
     await page.click("text=Sign out")
     with contextlib.suppress(PlaywrightError):  # the browser has it no more
         await page.go_back()
-    assert "Emma" not in await page.content()
+    await page.wait_for_load_state()
+    assert "Emma" not in await page.locator("html").inner_text()
     foreign = await page.request.post(
         f"{site}/store", form={"q": "0123"}, headers={"Origin": "https://elsewhere.example"}
     )
