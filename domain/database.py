@@ -47,7 +47,7 @@ def tortoise_config(url: str, *, min_size: int = 1, max_size: int = 10) -> dict[
     return {
         "connections": {
             "default": {
-                "engine": "tortoise.backends.asyncpg",
+                "engine": "domain.postgres",
                 "credentials": {
                     "host": parts.hostname or "127.0.0.1",
                     "port": parts.port or 5432,
