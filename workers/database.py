@@ -38,6 +38,9 @@ async def step(name: str, work: Callable[[], Awaitable[T]], otherwise: T) -> T:
     try:
         return await work()
     except AWAY as failure:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from failure  # in the middle, and its undoing failed: still cancelled
         cause = failure.__cause__ or failure
         code = str(getattr(cause, "sqlstate", None) or "")
         level = logging.WARNING if not code or code[:2] in PASSING else logging.ERROR

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import socket
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tortoise import Tortoise
@@ -32,6 +32,9 @@ from workers.relay import relay
 from workers.sweeping import Sweeper
 
 log = logging.getLogger("nestling.worker")
+
+CANCEL_AGAIN_SECONDS = 3.0
+CLOSE_SECONDS = 3.0
 
 
 def run_worker(config: WorkerConfig) -> None:
@@ -80,15 +83,33 @@ async def work(config: WorkerConfig, stop: asyncio.Event) -> None:
                 for one in providers.by_channel.values()
             ]
             await asyncio.gather(*lanes, stop.wait())
-            for helper in helpers:
-                helper.cancel()
+            await _end(helpers)
     finally:
         if bell is not None:
-            await bell.close()
-        await providers.close()
-        with suppress(OSError):
-            await Tortoise.close_connections()
+            await _close("bell", bell.close)
+        await _close("providers", providers.close)
+        await _close("database", Tortoise.close_connections)
     log.info("worker %s: ended", owner)
+
+
+async def _end(helpers: Sequence["asyncio.Task[None]"]) -> None:
+    """Cancel them until they have ended: a library may lose one cancellation, and a worker that hangs is killed."""
+    while helpers:
+        for helper in helpers:
+            helper.cancel()
+        _, pending = await asyncio.wait(helpers, timeout=CANCEL_AGAIN_SECONDS)
+        for late in pending:
+            log.warning("%s has not ended yet", late.get_name())
+        helpers = list(pending)
+
+
+async def _close(name: str, close: Callable[[], Awaitable[None]]) -> None:
+    """Everything is in the database by now: what does not close in time is left to the end of the process."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await close()
+    except (OSError, TimeoutError) as failure:
+        log.warning("the %s did not close: %s", name, type(failure).__name__)
 
 
 async def _database(stop: asyncio.Event) -> None:

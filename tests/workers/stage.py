@@ -65,7 +65,10 @@ class Process:
     def end(self, how: signal.Signals = signal.SIGTERM, patience: float = 20.0) -> int:
         assert self.child is not None
         self.child.send_signal(how)
-        return self.child.wait(patience)
+        try:
+            return self.child.wait(patience)
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"still running {patience} s after {how.name}: {self.words}") from late
 
     @property
     def words(self) -> str:

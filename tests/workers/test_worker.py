@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import asyncpg
+
 from channels.callback import Callback
 from domain.care.callbacks import CallbackOutcome, CallbackTask, Disposition
 from domain.care.handovers import open_from_message
@@ -39,6 +41,7 @@ from tests.workers.stage import (
 from workers.bell import RINGS, Bell
 from workers.config import WorkerConfig
 from workers.daily import daily_jobs
+from workers.database import step
 from workers.doorbell import DELIVER, JOBS, RECEIPTS, Doorbell, NoWaker
 from workers.jobs import Job, Jobs, newest_tick
 
@@ -113,6 +116,26 @@ async def test_stopping_gives_everything_back_and_loses_nothing(db: str, tmp_pat
                 one.start()
                 await until(lambda: _handed(200), 30, states)
                 one.end()
+
+
+async def test_a_step_that_is_cancelled_stays_cancelled_when_its_undoing_fails() -> None:
+    """As a rollback does on a connection that is gone: else the loop around it would run for ever."""
+
+    async def cut_off() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise asyncpg.InterfaceError("connection is closed")
+
+    async def loop() -> None:
+        while True:
+            await step("cut off", cut_off, None)
+
+    looping = asyncio.create_task(loop())
+    await asyncio.sleep(0)
+    looping.cancel()
+    await asyncio.wait([looping], timeout=5)
+    assert looping.cancelled()
 
 
 async def test_every_arq_job_wakes_the_loop_that_reads_its_rows(tmp_path: Path) -> None:
