@@ -184,9 +184,11 @@ async def read_catalogue() -> Catalogue:
     async with Reads.signed_in.acquire() as connection:
         found = await connection.fetchrow(CATALOGUE, sorted(names))
         columns, indexes, foreign = (orjson.loads(part or "null") for part in found)
-        for item in items - names:
-            statement = await connection.prepare(f"SELECT * FROM {item} t")  # noqa: S608  # declared, never given
-            columns[item] = {attribute.name: False for attribute in statement.get_attributes()}
+        # A statement that is prepared and never run would leave the server's time-out running for the next one.
+        async with connection.transaction():
+            for item in items - names:
+                statement = await connection.prepare(f"SELECT * FROM {item} t")  # noqa: S608  # declared, never given
+                columns[item] = {attribute.name: False for attribute in statement.get_attributes()}
     return Catalogue(columns or {}, indexes or [], foreign or [])
 
 

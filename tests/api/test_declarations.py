@@ -1,5 +1,7 @@
 """Declarations that the schema or the database cannot keep are told before anything is served, all at once."""
 
+import asyncio
+import dataclasses
 import time
 from collections.abc import Mapping
 from datetime import date
@@ -12,6 +14,7 @@ from api import projection
 from api.app import reading
 from api.config import ApiConfig
 from api.declarations import WrongDeclarations, check_declarations, refuse_contradictions
+from api.graphql import execute
 from api.projection import column, connection, expression, identifier, masked, projected, relation
 from api.projection.pages import Connection
 from api.schema import build_schema
@@ -20,8 +23,10 @@ from api.schema.people.babies import Baby
 from api.schema.people.consents import Consent
 from api.schema.people.households import Household
 from api.schema.scopes import MEMBERS
-from domain.platform.roles import Permission
+from domain.platform.ids import new_id
+from domain.platform.roles import Permission, Role
 from tests.api.conftest import Ask
+from tests.factories import actor_for
 
 BY_ID = (("id", "ASC", "uuid"),)
 
@@ -143,3 +148,13 @@ async def test_nothing_is_served_by_declarations_that_the_database_does_not_keep
     with pytest.raises(WrongDeclarations, match="nick_name"):
         async with reading(config):
             pytest.fail("it serves")
+
+
+async def test_a_process_that_waited_longer_than_a_statement_may_last_answers_its_first_request(
+    config: ApiConfig,
+) -> None:
+    config = dataclasses.replace(config, statement_timeout_s=0.5)
+    async with reading(config):
+        await asyncio.sleep(0.7)  # the check's connection is the one that is taken first
+        answer = await execute("{ viewer { role } }", {}, actor_for(Role.ANALYST, id=new_id()), config=config)
+    assert answer == {"data": {"viewer": {"role": "ANALYST"}}}
