@@ -12,7 +12,7 @@ test: setup-browser ## every test not marked long, on real services
 	@TREE_BEFORE=$$(scripts/tree); export TREE_BEFORE; $(BIN)/python -m pytest -q $(ABREAST) && scripts/tree --passed
 
 long: setup-browser ## storms, the wheel in an empty folder, large property runs: at most 30 minutes
-	@$(BIN)/python -m pytest -q -m long --timeout 900
+	@$(BIN)/python -m pytest -q -m long --timeout 900 $(ABREAST)
 
 check: setup ## format, lint, types, layers, schema and migrations in step, tests unless passed on this very tree
 	$(BIN)/ruff format --check .
