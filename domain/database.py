@@ -20,6 +20,7 @@ MODEL_MODULES = [
     "domain.commerce.orders",
     "domain.care.interactions",
     "domain.care.callbacks",
+    "domain.care.losses",
     "domain.outreach.decisions",
     "domain.outreach.templates",
     "domain.outreach.care_runs",

@@ -18,6 +18,7 @@ from api.schema.commerce.returns_mutations import ReturnMutations
 from api.schema.gateway.message_queries import MessageQueries
 from api.schema.gateway.messages_mutations import MessageMutations
 from api.schema.people.babies_mutations import BabyMutations
+from api.schema.people.losses_mutations import LossMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
 from api.schema.platform.access_mutations import AccessMutations
@@ -30,6 +31,7 @@ QUERIES: tuple[type, ...] = (MemberQueries, CallbackQueries, MessageQueries, Cat
 MUTATIONS: tuple[type, ...] = (
     MemberMutations,
     BabyMutations,
+    LossMutations,
     InteractionMutations,
     OrderMutations,
     ReturnMutations,

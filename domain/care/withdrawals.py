@@ -29,3 +29,20 @@ async def cancel_calls(
     )
     await announce_all(CALLBACK_LIST, [row["id"] for row in rows])
     return [orjson.loads(row["before"]) for row in rows]
+
+
+async def cancel_calls_about(household_id: UUID, baby_id: UUID, reason: str, now: datetime) -> int:
+    """Cancel the open calls to any carer about the baby, and about babies in general; answers how many.
+
+    A call that somebody holds stays hers to log, and is offered to nobody after her: see `may_still_call`.
+    """
+    rows = await connection().execute_query_dict(
+        "UPDATE callback_tasks t SET state = 'CANCELLED', release_reason = $3, closed_at = $4, version = t.version + 1 "
+        "WHERE t.id IN (SELECT c.id FROM callback_tasks c LEFT JOIN decisions d ON d.id = c.decision_id "
+        "WHERE c.member_id IN (SELECT id FROM members WHERE household_id = $1) AND c.state = 'OPEN' "
+        "AND (c.baby_id = $2 OR (c.baby_id IS NULL AND (d.snapshot ->> 'is_about_babies')::bool)) "
+        "ORDER BY c.id FOR UPDATE OF c) RETURNING t.id",
+        [household_id, baby_id, reason, now],
+    )
+    await announce_all(CALLBACK_LIST, [row["id"] for row in rows])
+    return len(rows)

@@ -164,7 +164,7 @@ async def add(
         await connection().execute_query(
             f"INSERT INTO babies ({', '.join(values)}) VALUES ({places})", list(values.values())
         )
-        await _announce_family(rows[0]["household_id"])
+        await announce_family(rows[0]["household_id"])
         return BabyAdded(baby_id, member_id)
 
 
@@ -178,7 +178,7 @@ async def report(
     if not actor.may(Permission.WRITE_BABIES):
         return NotPermitted(Permission.WRITE_BABIES)
     async with in_transaction():
-        baby = await _lock_baby(actor, baby_id)
+        baby = await lock_baby(actor, baby_id)
         if baby is None:
             return BabyNotFound()
         if baby["stopped_at"] is not None:
@@ -198,7 +198,7 @@ async def report(
         if may_overwrite(source, _source(baby["presence_source"])):
             values |= {"presence_source": source, "presence_confidence": CONFIDENCE[source]}
         await _update(baby_id, values)
-        await _announce_family(baby["household_id"])
+        await announce_family(baby["household_id"])
         return BabyReported(baby_id, baby["household_id"])
 
 
@@ -246,7 +246,8 @@ async def _is_full(household_id: UUID) -> bool:
     return bool(rows[0]["babies"] >= MOST_BABIES)
 
 
-async def _lock_baby(actor: Actor, baby_id: UUID) -> dict[str, Any] | None:
+async def lock_baby(actor: Actor, baby_id: UUID) -> dict[str, Any] | None:
+    """The baby's row, locked, if the actor may see somebody of her household. Part of the caller's transaction."""
     parameters = Parameters()
     rows = await connection().execute_query_dict(
         f"SELECT b.*, (SELECT m.time_zone FROM members m WHERE m.household_id = b.household_id "
@@ -268,7 +269,7 @@ async def _update(baby_id: UUID, values: dict[str, Any]) -> None:
     )
 
 
-async def _announce_family(household_id: UUID) -> None:
+async def announce_family(household_id: UUID) -> None:
     """Every carer's page shows the baby."""
     carers = await connection().execute_query_dict("SELECT id FROM members WHERE household_id = $1", [household_id])
     for carer in carers:

@@ -251,6 +251,11 @@ WHERE NOT EXISTS (
     SELECT FROM babies b
     WHERE b.household_id = g.household_id AND b.born_on IS NOT DISTINCT FROM g.born_on
       AND (g.born_on IS NOT NULL OR b.due_on IS NOT DISTINCT FROM g.due_on)
+) AND NOT EXISTS (
+    -- a file that was written before a loss, or without it, does not bring the baby back under another date
+    SELECT FROM babies b
+    WHERE b.household_id = g.household_id AND b.stopped_at IS NOT NULL
+      AND coalesce(abs(coalesce(b.born_on, b.due_on) - coalesce(g.born_on, g.due_on)) <= 182, true)
 )
 """
 

@@ -9,7 +9,7 @@ import pytest
 
 from api.config import ApiConfig
 from api.graphql import execute
-from api.ids import encode_id
+from api.ids import decode_id, encode_id
 from api.projection.statements import close_reads, open_reads
 from domain.care.callbacks import CallbackTask
 from domain.care.interactions import Interaction
@@ -46,6 +46,9 @@ FIELDS = {
     "addBaby": "... on BabyAdded { baby { id nickname dueOn bornOn } member { id babies { id } } }",
     "reportDueDate": "... on DueDateReported { baby { dueOn dueSource } } ... on StrongerSource { field source }",
     "reportBirth": "... on BirthReported { baby { bornOn bornSource sex } } ... on StrongerSource { field source }",
+    "stopBabyContent": "... on BabyContentStopped { baby { stoppedAt } withdrawnMessages withdrawnCalls "
+    "withdrawnScores reopenUntil }",
+    "reopenBabyContent": "... on BabyContentReopened { baby { stoppedAt } } ... on ReopenTooLate { until }",
     "logInteraction": "... on InteractionLogged { interaction { note staff { id } } member { id } }",
     "recordOrder": "... on OrderRecorded { order { id total lines { quantity amount } } member { id } isNew } "
     "... on OrderConflict { order { id } } ... on ProductsNotFound { products }",
@@ -150,6 +153,22 @@ async def test_a_family_grows_and_whose_word_stands_is_said(db: str) -> None:
     assert born["baby"] == {"bornOn": "2017-12-14", "bornSource": "MEMBER", "sex": "FEMALE"}
     stranger = make.member_actor(await make.make_member())
     assert (await do(stranger, "reportBirth", birth))["__typename"] == "BabyNotFound"
+
+
+async def test_one_word_stops_everything_about_a_baby_and_a_supervisor_takes_a_mistake_back(db: str) -> None:
+    member = await make.make_member()
+    baby = ref(await make.make_baby(member, nickname="Bean"))
+    await make.make_task(member, baby_id=decode_id("Baby", baby))
+    stopped = await do(make.member_actor(member), "stopBabyContent", {"babyId": baby})
+    assert stopped["baby"]["stoppedAt"] is not None
+    assert (stopped["withdrawnMessages"], stopped["withdrawnCalls"], stopped["withdrawnScores"]) == (0, 1, 0)
+    report = await do(await make.make_actor(), "reportBirth", {"babyId": baby, "bornOn": "2017-12-01"})
+    assert report["__typename"] == "BabyStopped"
+    supervisor = await make.make_actor(Role.STORE_MANAGER)
+    back = await do(supervisor, "reopenBabyContent", {"babyId": baby, "reason": "The wrong family."})
+    assert back["baby"] == {"stoppedAt": None}
+    late = await do(supervisor, "reopenBabyContent", {"babyId": baby, "reason": "The wrong family."})
+    assert (late["__typename"], late["until"]) == ("ReopenTooLate", None)
 
 
 async def test_tags_consents_and_notes_are_on_the_profile_that_comes_back(db: str) -> None:
@@ -298,6 +317,7 @@ NEEDS = {
     "tagMember": Permission.WRITE_TAGS, "untagMember": Permission.WRITE_TAGS,
     "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
+    "stopBabyContent": Permission.WRITE_BABIES, "reopenBabyContent": Permission.REOPEN_BABIES,
     "logInteraction": Permission.WRITE_INTERACTIONS,
     "recordOrder": Permission.WRITE_ORDERS, "recordReturn": Permission.WRITE_ORDERS,
     "sendMessage": Permission.SEND_MESSAGES, "takeNextCallback": Permission.WORK_CALLBACKS,
@@ -320,6 +340,8 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "addBaby": {"memberId": member, "dueOn": "2018-01-20"},
         "reportDueDate": {"babyId": baby, "dueOn": "2018-01-20"},
         "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},
+        "stopBabyContent": {"babyId": baby},
+        "reopenBabyContent": {"babyId": baby, "reason": "A mistake."},
         "logInteraction": {"memberId": member, "kind": "NOTE", "channel": "CALL", "note": "Hello."},
         "recordOrder": receipt("R-1", memberId=member),
         "recordReturn": came_back("B-1", 1),
