@@ -43,6 +43,7 @@ from domain.platform.roles import Permission
 
 MOST_PLANNED = 8_000_000  # characters of the statements that a process remembers
 META = ("__schema", "__type")
+NULL_FOUND = NULL_MARK.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,9 @@ PLANS = Plans()
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """`data` as JSON text, and what went wrong."""
+    """`data` as JSON text in UTF-8, and what went wrong."""
 
-    data: str
+    data: bytes
     errors: list[GraphQLError]
 
 
@@ -116,8 +117,11 @@ async def answer(operation: Operation, context: ApiContext) -> Answered:
         except Refused as refused:
             failed[refused.root] = as_graphql(refused.__cause__)
     errors: list[GraphQLError] = []
-    parts = [f'"{root.key}":{await _part(root, operation, context, plan, row, failed, errors)}' for root in roots]
-    return Answered(f"{{{','.join(parts)}}}", errors)
+    parts = list[bytes]()
+    for root in roots:
+        parts += (b',"' if parts else b'"', root.key.encode(), b'":')
+        parts.append(await _part(root, operation, context, plan, row, failed, errors))
+    return Answered(b"".join((b"{", *parts, b"}")), errors)
 
 
 async def _admit(root: Root, context: ApiContext, types: dict[str, str]) -> None:
@@ -184,11 +188,14 @@ def _planned(operation: Operation, roots: Sequence[Root], context: ApiContext, t
 def _planner(operation: Operation, context: ApiContext, *, for_core: bool = False) -> Planner:
     slots, holes = Slots(), Holes()
     ask = Ask(anybody_like(context.actor), context.language, context.config, slots)
-    return Planner(Selections(operation.schema, operation.fragments, context.variables), ask, holes, for_core)
+    return Planner(
+        Selections(operation.schema, operation.fragments, context.variables, operation.readers), ask, holes, for_core
+    )
 
 
 def _statement(planner: Planner, top: Row, columns: Sequence[str]) -> Statement:
-    texts = [f"({sql})::text AS j{number}" for number, sql in enumerate(columns)]
+    # As bytes: a page that goes out untouched is never decoded.
+    texts = [f"convert_to(({sql})::text, 'UTF8') AS j{number}" for number, sql in enumerate(columns)]
     notes = [f"{top.noted} AS a"] if top.notes else []
     source = f" FROM (SELECT 1) one{top.joined}" if top.joins else ""
     sql = f"SELECT {', '.join([*texts, *notes])}{source}"
@@ -200,18 +207,18 @@ def _statement(planner: Planner, top: Row, columns: Sequence[str]) -> Statement:
 async def _part(
     root: Root, operation: Operation, context: ApiContext, plan: Plan, row: Sequence[Any],
     failed: Mapping[str, GraphQLError], errors: list[GraphQLError],
-) -> str:  # fmt: skip
+) -> bytes:  # fmt: skip
     """The JSON text of a root field."""
     if root.source is None:
         return _told(root, operation, context)
     if root.key in failed:
         errors.append(located(failed[root.key], root.nodes[0], [root.key]))
-        return "null"
+        return b"null"
     place = plan.keys[root.key]
-    text: str | None = row[place]
+    text: bytes | None = row[place]
     if text is None:
-        return "null"
-    if plan.is_done[place] and not (plan.is_checked[place] and NULL_MARK in text):
+        return b"null"
+    if plan.is_done[place] and not (plan.is_checked[place] and NULL_FOUND in text):
         return text
     data, found = orjson.loads(text), list[GraphQLError]()
     try:
@@ -222,15 +229,15 @@ async def _part(
     except Exception as error:  # noqa: BLE001  # what a family raises is its field's
         data, found = None, [located(as_graphql(error), root.nodes[0], [root.key])]
     errors.extend(found)
-    return orjson.dumps(data).decode()
+    return orjson.dumps(data)
 
 
-def _told(root: Root, operation: Operation, context: ApiContext) -> str:
+def _told(root: Root, operation: Operation, context: ApiContext) -> bytes:
     """What the schema says of itself: the only part of a query that graphql-core answers."""
     query = operation.schema._schema.query_type  # noqa: SLF001
     assert query is not None
     if root.nodes[0].name.value not in META:
-        return f'"{query.name}"'
+        return f'"{query.name}"'.encode()
     metrics.FALLBACK.labels("introspection").inc()
     alone = OperationDefinitionNode(
         operation=operation.node.operation,
@@ -244,7 +251,7 @@ def _told(root: Root, operation: Operation, context: ApiContext) -> str:
         variable_values={name: context.variables.coerced[name] for name in context.variables.coerced},
     )
     assert result.data is not None, result.errors
-    return orjson.dumps(result.data[root.key]).decode()
+    return orjson.dumps(result.data[root.key])
 
 
 async def read_rows(

@@ -51,7 +51,7 @@ class Selections:
     schema: Schema
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: VariableValues
-    _memo: dict[int, Arguments] = field(default_factory=dict)
+    readers: dict[int, Arguments] = field(default_factory=dict)
 
     def fields(self, of: GraphQLObjectType, sets: Iterable[SelectionSetNode]) -> dict[str, list[FieldNode]]:
         """Response key -> the field's nodes, in the order of the answer."""
@@ -62,9 +62,9 @@ class Selections:
 
     def arguments(self, of: GraphQLField, node: FieldNode) -> Arguments:
         """How to read the field's arguments. Literals are read once; a variable of a plain scalar is a look-up."""
-        known = self._memo.get(id(node))
+        known = self.readers.get(id(node))
         if known is None:
-            known = self._memo[id(node)] = self._arguments(of, node)
+            known = self.readers[id(node)] = self._arguments(of, node)
         return known
 
     def _arguments(self, of: GraphQLField, node: FieldNode) -> Arguments:
@@ -84,7 +84,7 @@ class Selections:
             constant = read(self.variables)
             return lambda _variables: dict(constant)
         if not all(isinstance(value, VariableNode) and _is_plain(of.args[name].type) for name, value in late.items()):
-            return read
+            return _once(read)
         return self._looked_up(of, node, late)
 
     def _looked_up(self, of: GraphQLField, node: FieldNode, late: Mapping[str, Any]) -> Arguments:
@@ -181,6 +181,7 @@ class Operation:
     fragments: Mapping[str, FragmentDefinitionNode]
     deciding: tuple[str, ...] = ()
     roots: dict[tuple[object, ...], tuple[Root, ...]] = field(default_factory=dict)
+    readers: dict[int, Arguments] = field(default_factory=dict)  # of its nodes' arguments
 
     def __post_init__(self) -> None:
         self.deciding = deciding_variables([self.node, *self.fragments.values()])
@@ -192,7 +193,7 @@ class Operation:
         shape = self.shape_of(variables)
         found = self.roots.get(shape)
         if found is None:
-            selections = Selections(self.schema, self.fragments, variables)
+            selections = Selections(self.schema, self.fragments, variables, self.readers)
             query = self.schema._schema.query_type  # noqa: SLF001
             assert query is not None
             fields = selections.fields(query, [self.node.selection_set])
@@ -229,6 +230,19 @@ def deciding_variables(nodes: Iterable[Node]) -> tuple[str, ...]:
         selections = getattr(node, "selection_set", None)
         waiting.extend(selections.selections if selections else ())
     return tuple(sorted(found))
+
+
+def _once(read: Arguments) -> Arguments:
+    """Reads once a request what its finder, its page and its cursor each ask for."""
+    last: tuple[VariableValues | None, dict[str, Any]] = (None, {})
+
+    def reading(variables: VariableValues) -> dict[str, Any]:
+        nonlocal last
+        if last[0] is not variables:
+            last = (variables, read(variables))
+        return dict(last[1])
+
+    return reading
 
 
 def _uses_variables(value: Any) -> bool:
