@@ -105,7 +105,7 @@ async def run(request: Request, context: ApiContext, *, queries_only: bool = Fal
     except ApiError as error:
         return _refused([error], kind.value, started)
     except Exception as error:  # noqa: BLE001  # the caller reads INTERNAL_ERROR, the log has the rest
-        data, errors = b"null", [as_graphql(error)]
+        data, errors = [b"null"], [as_graphql(error)]
     done = respond(data, errors, context)
     metrics.operation(kind.value, done.codes, time.perf_counter() - started, context.statements)
     return done
@@ -133,7 +133,7 @@ def prepare(request: Request, context: ApiContext) -> Operation | Sequence[Graph
     return weighed.operation
 
 
-async def _mutate(operation: Operation, context: ApiContext) -> tuple[bytes, list[GraphQLError]]:
+async def _mutate(operation: Operation, context: ApiContext) -> tuple[Sequence[bytes], list[GraphQLError]]:
     metrics.FALLBACK.labels("mutation").inc()
     result = execute_core(
         operation.schema._schema,  # noqa: SLF001
@@ -147,7 +147,7 @@ async def _mutate(operation: Operation, context: ApiContext) -> tuple[bytes, lis
     if not isinstance(result, ExecutionResult):
         result = await result
     assert isinstance(result, ExecutionResult)
-    return orjson.dumps(result.data), list(result.errors or ())
+    return [orjson.dumps(result.data)], list(result.errors or ())
 
 
 async def watch(request: Request, context: ApiContext) -> AsyncIterator[dict[str, Any]] | Sequence[GraphQLError]:
@@ -199,14 +199,14 @@ async def _respond(executor: Executor[Any], event: Any, context: ApiContext) -> 
                 result = await result
     except TimeoutError:
         return {"errors": [deadline_exceeded().formatted], "data": None}
-    return respond(orjson.dumps(result.data), result.errors or (), context).body
+    return respond([orjson.dumps(result.data)], result.errors or (), context).body
 
 
-def respond(data: bytes, errors: Sequence[GraphQLError], context: ApiContext) -> Answer:
+def respond(data: Sequence[bytes], errors: Sequence[GraphQLError], context: ApiContext) -> Answer:
     """The response with `data` as it is, `errors` first; one that is too large is refused as a whole."""
     shown = [masked(error, context).formatted for error in errors[: limits.MOST_ERRORS * 5]]
     told = (b'"errors":', orjson.dumps(shown), b",") if shown else ()
-    content = b"".join((b"{", *told, b'"data":', data, b"}"))
+    content = b"".join((b"{", *told, b'"data":', *data, b"}"))
     if len(content) > limits.MOST_RESPONSE_BYTES:
         shown = [limit_exceeded("responseBytes", limits.MOST_RESPONSE_BYTES).formatted]
         content = orjson.dumps({"errors": shown, "data": None})

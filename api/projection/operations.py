@@ -86,9 +86,9 @@ PLANS = Plans()
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """`data` as JSON text in UTF-8, and what went wrong."""
+    """`data` as pieces of JSON text in UTF-8, and what went wrong."""
 
-    data: bytes
+    data: Sequence[bytes]
     errors: list[GraphQLError]
 
 
@@ -119,9 +119,9 @@ async def answer(operation: Operation, context: ApiContext) -> Answered:
     errors: list[GraphQLError] = []
     parts = list[bytes]()
     for root in roots:
-        parts += (b',"' if parts else b'"', root.key.encode(), b'":')
+        parts += (b',"' if parts else b'{"', root.key.encode(), b'":')
         parts.append(await _part(root, operation, context, plan, row, failed, errors))
-    return Answered(b"".join((b"{", *parts, b"}")), errors)
+    return Answered([*(parts or (b"{",)), b"}"], errors)
 
 
 async def _admit(root: Root, context: ApiContext, types: dict[str, str]) -> None:
@@ -218,7 +218,7 @@ async def _part(
     text: bytes | None = row[place]
     if text is None:
         return b"null"
-    if plan.is_done[place] and not (plan.is_checked[place] and NULL_FOUND in text):
+    if plan.is_done[place] and not (plan.is_checked[place] and b"#" in text and NULL_FOUND in text):
         return text
     data, found = orjson.loads(text), list[GraphQLError]()
     try:
