@@ -57,7 +57,7 @@ class Plan:
     is_checked: Sequence[bool]
 
 
-NO_PLAN = Plan(Statement("", 0, Slots(), Holes(), is_noted=False), {}, (), (), ())
+NO_PLAN = Plan(Statement("", 0, Slots(), Holes(), noted=frozenset()), {}, (), (), ())
 
 
 class Plans:
@@ -201,7 +201,7 @@ def _statement(planner: Planner, top: Row, columns: Sequence[str]) -> Statement:
     sql = f"SELECT {', '.join([*texts, *notes])}{source}"
     slots = planner.ask.parameters
     assert isinstance(slots, Slots)
-    return Statement(sql, len(columns), slots, planner.holes, is_noted=bool(top.notes))
+    return Statement(sql, len(columns), slots, planner.holes, noted=frozenset(planner.noted))
 
 
 async def _part(

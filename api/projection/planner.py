@@ -5,7 +5,7 @@ with `#`, which GraphQL cannot spell.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -56,6 +56,7 @@ class Planner:
     ask: Ask
     holes: Holes
     for_core: bool = False
+    noted: set[str] = field(default_factory=set)  # types of which rows are noted, for the audit row
 
     # Statements
 
@@ -121,6 +122,7 @@ class Planner:
             pairs.append((KIND, f"'{type_name}'"))
         audit = TYPES[type_name].audit
         if audit is not None and audit.of(self.ask.actor):
+            self.noted.add(type_name)
             row.notes.append(f"'{type_name}:' || {row.alias}.{audit.column}")
         return json_object(pairs), shape
 

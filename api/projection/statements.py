@@ -88,13 +88,13 @@ class Holes:
 
 @dataclass(slots=True)
 class Statement:
-    """One `SELECT` of `columns` JSON texts, and of a list of what was shown where `is_noted`."""
+    """One `SELECT` of `columns` JSON texts, and of what was shown where rows of some types are `noted`."""
 
     sql: str
     columns: int
     slots: Slots
     holes: Holes
-    is_noted: bool
+    noted: frozenset[str]
     known: dict[tuple[object, ...], str] = field(default_factory=dict)
 
     def bind(self, context: ApiContext, keys: Sequence[object] = ()) -> tuple[str, list[object]]:
@@ -118,13 +118,13 @@ class Statement:
         looked, searched = bool(context.looked_up_by), bool(context.searched_by)
         key = (*fillings, looked, searched)
         sql = self.known.get(key)
-        is_audited = self.is_noted or looked or searched
+        is_audited = bool(self.noted) or looked or searched
         if sql is None:
             parts = self.sql.split("\0")
             parts[1::2] = [fillings[int(number)] for number in parts[1::2]]
             sql = "".join(parts)
             if is_audited:
-                sql = audited(sql, self.columns, len(values), has_notes=self.is_noted)
+                sql = audited(sql, self.columns, len(values), noted=self.noted)
             if len(self.known) < MOST_FILLINGS:
                 self.known[key] = sql
         if is_audited:
@@ -140,30 +140,41 @@ def asked(context: ApiContext, values: Parameters, prefix: str) -> Ask:
     return Ask(context.actor, context.language, context.config, values, prefix, context)
 
 
-def audited(sql: str, columns: int, taken: int, *, has_notes: bool) -> str:
+def audited(sql: str, columns: int, taken: int, *, noted: frozenset[str]) -> str:
     """The statement with its audit row: reads of babies' data, searches by it, and what services look up.
 
     One row an operation; a service's look-up is one too when nobody was found. Never what was searched for.
     """
     actor, role, operation, by, is_look_up = (f"${taken + n}" for n in range(1, 6))
-    notes = "SELECT unnest(string_to_array(a, ',')) FROM answer" if has_notes else "SELECT NULL WHERE FALSE"
     names = ", ".join(f"j{n}" for n in range(columns))
+    babies = "position('Baby:' IN a) > 0" if "Baby" in noted else "FALSE"
+    # OFFSET 0: the members are looked up once, not again for each condition on them.
     return f"""WITH answer AS MATERIALIZED ({sql}),
-notes(kind, id) AS (SELECT split_part(n.note, ':', 1), split_part(n.note, ':', 2)::uuid FROM ({notes}) n(note)),
-seen AS (
-  SELECT coalesce(array_agg(DISTINCT m.id), '{{}}') AS ids, bool_or(m.of_babies) AS babies, count(*) > 0 AS any
-  FROM (SELECT c.id, TRUE AS of_babies FROM members c
-      WHERE c.household_id IN (SELECT id FROM notes WHERE kind = 'Baby')
-    UNION ALL SELECT id, FALSE FROM notes WHERE kind = 'Member') m),
 noted AS (
   INSERT INTO audit_entries (actor_id, actor_role, action, operation_hash, member_ids, detail)
   SELECT {actor}::uuid, {role}::text,
-    CASE WHEN seen.babies THEN 'read_babies' WHEN {is_look_up}::bool OR seen.any THEN 'look_up_member'
+    CASE WHEN seen.babies THEN 'read_babies' WHEN {is_look_up}::bool OR seen.ids <> '{{}}' THEN 'look_up_member'
       ELSE 'search_babies' END,
     {operation}::text, seen.ids,
-    CASE WHEN cardinality({by}::text[]) = 0 AND seen.babies THEN '{{}}' ELSE jsonb_build_object('by', {by}::text[]) END
-  FROM seen WHERE seen.any OR cardinality({by}::text[]) > 0)
+    CASE WHEN {by}::text[] = '{{}}' AND seen.babies THEN '{{}}' ELSE jsonb_build_object('by', {by}::text[]) END
+  FROM (SELECT {_members_of(noted)} AS ids, {babies} AS babies FROM answer OFFSET 0) seen
+  WHERE seen.ids <> '{{}}' OR {by}::text[] <> '{{}}')
 SELECT {names} FROM answer"""
+
+
+def _members_of(noted: frozenset[str]) -> str:
+    """The members of whom something was shown: notes are `Baby:<household>` and `Member:<id>`, as types are noted."""
+    if not noted:
+        return "'{}'::uuid[]"
+    arms = []
+    for kind in sorted(noted):
+        ids = f"string_to_array(replace(a, '{kind}:', ''), ',')::uuid[]"
+        if len(noted) > 1:
+            each = "unnest(string_to_array(a, ',')) note(text)"
+            ids = f"ARRAY(SELECT split_part(text, ':', 2)::uuid FROM {each} WHERE starts_with(text, '{kind}:'))"
+        column = "household_id" if kind == "Baby" else "id"
+        arms.append(f"SELECT c.id FROM members c WHERE c.{column} = ANY({ids})")
+    return f"ARRAY({' UNION '.join(arms)})"
 
 
 class Unreset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
