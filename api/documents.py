@@ -23,15 +23,18 @@ from graphql import (
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
-from graphql.validation import NoSchemaIntrospectionCustomRule
+from graphql.validation import NoSchemaIntrospectionCustomRule, OverlappingFieldsCanBeMergedRule
 from strawberry import Schema
 
 from api import limits
 from api.errors import ApiError, Code, limit_exceeded
+from api.overlaps import Overlaps
 from api.projection.selections import Operation
 
 MOST_REMEMBERED = 1_000_000  # characters of the documents that a process remembers; a tree takes 50 times its text
 PLAIN: Mapping[str, type] = {"ID": str, "String": str, "Int": int, "Boolean": bool}
+
+RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ def read_document(schema: Schema, text: str, *, may_introspect: bool) -> Documen
         return [refused]
     try:
         document = parse(text, max_tokens=limits.MOST_TOKENS, no_location=False)
+        return _weighed(schema, document, text, may_introspect=may_introspect)
     except GraphQLSyntaxError as error:
         if "tokens" in error.message:
             return [limit_exceeded("tokens", limits.MOST_TOKENS)]
@@ -120,16 +124,28 @@ def read_document(schema: Schema, text: str, *, may_introspect: bool) -> Documen
         return [error]
     except RecursionError:
         return [limit_exceeded("depth", limits.MOST_DEPTH)]
+
+
+def _weighed(
+    schema: Schema, document: DocumentNode, text: str, *, may_introspect: bool
+) -> Document | list[GraphQLError]:
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     operations: dict[str | None, Weighed] = {}
+    overlaps, fields = Overlaps(schema._schema, fragments), 0  # noqa: SLF001
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             weight = limits.weigh(schema._schema, document, node)  # noqa: SLF001
             if isinstance(weight, ApiError):
                 return [weight]
+            fields += weight.fields
+            if fields > limits.MOST_FIELDS:
+                return [limit_exceeded("fields", limits.MOST_FIELDS)]
+            overlaps.look_at(node)
             name = node.name.value if node.name else None
             operations[name] = Weighed(Operation(schema, document, node, fragments), weight, _plain(schema, node))
-    errors = _invalid(schema, document, may_introspect=may_introspect)
+    if overlaps.refused is not None:
+        return [overlaps.refused]
+    errors = _invalid(schema, document, may_introspect=may_introspect, is_mixed=overlaps.is_mixed)
     return errors or Document(operations, hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -148,8 +164,9 @@ def _plain(schema: Schema, node: OperationDefinitionNode) -> tuple[tuple[GraphQL
     return tuple(found)
 
 
-def _invalid(schema: Schema, document: DocumentNode, *, may_introspect: bool) -> list[GraphQLError]:
-    rules = [*specified_rules, *([] if may_introspect else [NoSchemaIntrospectionCustomRule])]
+def _invalid(schema: Schema, document: DocumentNode, *, may_introspect: bool, is_mixed: bool) -> list[GraphQLError]:
+    rules = [*RULES, *([OverlappingFieldsCanBeMergedRule] if is_mixed else [])]
+    rules += [] if may_introspect else [NoSchemaIntrospectionCustomRule]
     errors = validate(
         schema._schema,  # noqa: SLF001
         document,

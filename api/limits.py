@@ -34,11 +34,15 @@ from api.projection import One, Page, Relation
 from api.projection.selections import declared
 
 MOST_BODY_BYTES = 256 * 1024
-MOST_TOKENS = 2_000
+MOST_TOKENS = 1_500
+MOST_NAME = 100  # characters of a name or number: errors repeat them
+MOST_DEFINITIONS = 100  # operations and fragments of one document
+MOST_DIRECTIVES = 100
 MOST_DEPTH = 12  # `edges` and `node` of connections not counted
 MOST_ALIASES = 30
 MOST_ROOTS = 10
 MOST_ROWS = 5_000
+MOST_FIELDS = 4_000  # of a document, those of fragments counted where they are spread
 MOST_VALUES = 500  # items of all lists and objects in the variables or literals of one operation
 MOST_ERRORS = 10
 MOST_KNOWN = 64  # counts of rows that are remembered for one operation
@@ -47,7 +51,7 @@ MOST_INTROSPECTION_DEPTH = 20
 MOST_BRACES = 2 * MOST_INTROSPECTION_DEPTH + 2  # open at once: no document within the depth has more
 SENSITIVE = frozenset({"openMemberToken", "revealContact"})  # at most one of them a document
 
-STEPS = {"{": 1, "}": -1}
+STEPS = {"{": 1, "}": -1, "[": 1, "]": -1}
 WRAPPERS = frozenset({"edges", "node"})
 # An open string is a token too: what is scanned once is not scanned again.
 TOKEN = re.compile(
@@ -57,18 +61,26 @@ TOKEN = re.compile(
 
 def refused_text(text: str) -> ApiError | None:
     """What the text alone says: a document that is far too long or deep is not even parsed."""
-    tokens = depth = 0
+    tokens = depth = directives = definitions = 0
     for found in TOKEN.finditer(text):
-        token = found.group()
-        if token[0] == "#":
+        mark = found.group()
+        if mark[0] == "#":
             continue
         tokens += 1
         if tokens > MOST_TOKENS:
             return limit_exceeded("tokens", MOST_TOKENS)
-        depth += STEPS.get(token, 0)
-        if depth > MOST_BRACES:
-            return limit_exceeded("depth", MOST_DEPTH)
-    return None
+        if mark in STEPS:
+            definitions += mark == "{" and depth == 0
+            depth += STEPS[mark]
+            if depth > MOST_BRACES:
+                return limit_exceeded("depth", MOST_DEPTH)
+        elif mark == "@":
+            directives += 1
+        elif len(mark) > MOST_NAME and mark[0] != '"':
+            return limit_exceeded("name", MOST_NAME)
+    if directives > MOST_DIRECTIVES:
+        return limit_exceeded("directives", MOST_DIRECTIVES)
+    return limit_exceeded("definitions", MOST_DEFINITIONS) if definitions > MOST_DEFINITIONS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,7 @@ class Weight:
     depth: int = 0
     aliases: int = 0
     fields: int = 0
+    values: int = 0  # items of literal lists and objects
     rows: tuple[Rows, ...] = ()
     scaling: frozenset[str] | None = None  # the variables that say how many rows; None: not looked for yet
     known: dict[tuple[int, ...], int] = field(default_factory=dict)
@@ -154,6 +167,7 @@ class Scales:
             total.depth = max(total.depth, weight.depth)
             total.aliases += weight.aliases
             total.fields += weight.fields
+            total.values += weight.values
             if len(weight.rows) + len(rows) > MOST_TOKENS:
                 rows = [Rows(MOST_ROWS + 1, ())]  # fragments that double: too many whatever they ask for
             else:
@@ -174,6 +188,7 @@ class Scales:
             aliases=below.aliases + (1 if node.alias and node.alias.value != name else 0),
             rows=(Rows(first, below.rows),) if first else below.rows,
             fields=below.fields + 1,
+            values=below.values + sum(_items(argument.value) for argument in node.arguments or ()),
         )
 
     def _fragment(self, name: str, *, introspects: bool) -> Weight:
@@ -213,22 +228,25 @@ class Scales:
 def weigh(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> Weight | ApiError:
     """What the operation asks for, or why it may not run whatever its variables are."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    definitions = operation.variable_definitions or ()
     defaults = {
         definition.variable.name.value: max(int(definition.default_value.value[:9]), 1)
-        for definition in operation.variable_definitions or ()
+        for definition in definitions
         if isinstance(definition.default_value, IntValueNode)
     }
     scales = Scales(schema, fragments, defaults)
     weight = scales.of(operation.selection_set, schema.get_root_type(operation.operation))
-    introspects = any(_introspects(node) for node in document.definitions)
+    introspects = any(_introspects(node) for node in (operation, *fragments.values()))
+    roots = list(_root_names(operation.selection_set, fragments, set()))
+    values = weight.values + sum(_items(definition.default_value) for definition in definitions)
     for limit, found, allowed in (
-        ("roots", sum(1 for _ in _root_names(operation.selection_set, fragments)), MOST_ROOTS),
+        ("roots", len(roots), MOST_ROOTS),
         ("depth", weight.depth, MOST_INTROSPECTION_DEPTH if introspects else MOST_DEPTH),
         ("aliases", weight.aliases, MOST_ALIASES),
         ("rows", weight.fetched({}), MOST_ROWS),
-        ("fields", weight.fields, MOST_TOKENS * 2),
-        ("values", _literals(document), MOST_VALUES),
-        ("sensitive", sum(name in SENSITIVE for name in _root_names(operation.selection_set, fragments)), 1),
+        ("fields", weight.fields, MOST_FIELDS),
+        ("values", values, MOST_VALUES),
+        ("sensitive", sum(name in SENSITIVE for name in roots), 1),
     ):
         if found > allowed:
             return limit_exceeded(limit, allowed)
@@ -252,17 +270,17 @@ def _introspects(node: Any) -> bool:
 
 
 def _root_names(
-    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], seen: frozenset[str] = frozenset()
+    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], seen: set[str]
 ) -> Iterator[str]:
-    """Root fields through fragments."""
+    """Root fields through fragments; a fragment that is spread again adds none."""
     for node in selections.selections:
         if isinstance(node, FieldNode):
             yield node.name.value
         elif isinstance(node, InlineFragmentNode):
             yield from _root_names(node.selection_set, fragments, seen)
         elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen and node.name.value in fragments:
-            name = node.name.value
-            yield from _root_names(fragments[name].selection_set, fragments, seen | {name})
+            seen.add(node.name.value)
+            yield from _root_names(fragments[node.name.value].selection_set, fragments, seen)
 
 
 def _values(value: Any) -> int:
@@ -278,18 +296,15 @@ def _values(value: Any) -> int:
     return found
 
 
-def _literals(document: DocumentNode) -> int:
-    """Items of literal lists and objects; the number of tokens bounds the walk."""
-    found, waiting = 0, list[Any](document.definitions)
+def _items(value: Node | None) -> int:
+    """Items of a literal list or object, all levels together."""
+    found, waiting = 0, [value]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ListValueNode):
             found += len(node.values)
+            waiting.extend(node.values)
         elif isinstance(node, ObjectValueNode):
             found += len(node.fields)
-        for key in node.keys:
-            child = getattr(node, key, None)
-            waiting.extend(
-                one for one in (child if isinstance(child, tuple | list) else [child]) if isinstance(one, Node)
-            )
+            waiting.extend(one.value for one in node.fields)
     return found
