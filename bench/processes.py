@@ -38,10 +38,12 @@ class Served:
 
 @asynccontextmanager
 async def process(
-    command: list[str], environment: dict[str, str], stdout: int | None = None
+    command: list[str], environment: dict[str, str], stdout: int | None = None, stderr: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process of our own from the root of the checkout, ended at the end."""
-    started = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env={**os.environ, **environment}, stdout=stdout)
+    started = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env={**os.environ, **environment}, stdout=stdout, stderr=stderr
+    )
     try:
         yield started
     finally:
@@ -59,7 +61,7 @@ async def served(app: list[str], environment: dict[str, str], port: int = 0) -> 
         "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
     ]  # fmt: skip
     # It logs as it would in earnest, to nowhere.
-    async with process(command, environment, stdout=asyncio.subprocess.DEVNULL) as started:
+    async with process(command, environment, stderr=asyncio.subprocess.DEVNULL) as started:
         await _answers(port, started)
         yield Served(f"http://127.0.0.1:{port}", started.pid)
 

@@ -86,7 +86,7 @@ async def _questions(database: str) -> tuple[list[Asked], list[Asked]]:
 @asynccontextmanager
 async def _sides(database: str) -> AsyncIterator[tuple[Served, Served]]:
     pool = {"DATABASE_POOL_SIZE": str(POOL_SIZE)}
-    ours = {"DATABASE_URL": database, "REDIS_URL": "none", "ENVIRONMENT": "development", **pool}
+    ours = {"DATABASE_URL": database, "REDIS_URL": "none", "ENVIRONMENT": "development", "LOG_JSON": "true", **pool}
     async with (
         served(["nestling.asgi:app"], ours) as nestling,
         served(["bench.plain:make_app", "--factory"], {"BENCH_PLAIN_URL": database, **pool}) as plain,

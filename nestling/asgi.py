@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 
 from api.app import create_app
+from nestling.logs import configure_logs
 from nestling.opening import refuse_demo_leftovers
 from nestling.settings import NO_REDIS, Settings, refusals, settings
 from nestling.wiring import api_config
@@ -22,6 +23,7 @@ def _told(found: Settings) -> Settings:
 
 def _application(found: Settings) -> Starlette:
     """The application; in production it never begins to serve a database that a demo left something in."""
+    configure_logs(found)  # each process its own
     made = create_app(api_config(found))
     opened = made.router.lifespan_context
 

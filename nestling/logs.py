@@ -3,7 +3,10 @@
 import logging
 import sys
 import traceback
+from collections.abc import Callable
+from typing import Any
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor
 
@@ -20,7 +23,9 @@ def configure_logs(settings: Settings) -> None:
         _where_it_failed,
     ]
     render: Processor = (
-        structlog.processors.JSONRenderer() if settings.LOG_JSON else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer(serializer=_json)
+        if settings.LOG_JSON
+        else structlog.dev.ConsoleRenderer(colors=False)
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
@@ -34,11 +39,29 @@ def configure_logs(settings: Settings) -> None:
     root.setLevel(settings.LOG_LEVEL)
     for noisy in ("httpx", "httpcore", "tortoise", "asyncio", "arq"):  # they log addresses, queries or every tick
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    # Ours do not go through the standard library's: a line a request is most of what is logged.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, render],
+        logger_factory=Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(root.level),
+        cache_logger_on_first_use=True,
     )
+
+
+class Lines:
+    """A logger with a name that writes finished lines to standard error."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+    debug = info = warning = error = critical = write
+
+
+def _json(event: EventDict, default: Callable[[Any], Any]) -> str:
+    return orjson.dumps(event, default=default).decode()
 
 
 def _where_it_failed(_: object, __: str, event: EventDict) -> EventDict:
