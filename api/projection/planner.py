@@ -203,6 +203,9 @@ class Planner:
                 continue
             arm = Row(self.ask.alias())
             sql, child = self.object(type_name, arm, sets, kind=True)
+            if sql == json_object([]) and not arm.notes:  # nothing is asked of this type: its row is not looked up
+                cases.append(f"WHEN '{kind}' THEN {sql}")
+                continue
             rows = f"{TYPES[type_name].table} {arm.alias} WHERE {arm.alias}.id = {row.alias}.id"
             if arm.notes:  # joined whatever the kind is
                 rows += f" AND {row.alias}.{union.kind} = '{kind}'"
