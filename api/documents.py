@@ -89,6 +89,10 @@ class Documents:
     known: OrderedDict[tuple[str, bool], Document] = field(default_factory=OrderedDict)
     characters: int = 0
 
+    def knows(self, text: str, *, may_introspect: bool) -> bool:
+        """Whether the document needs no reading."""
+        return (text, may_introspect) in self.known
+
     def get(self, schema: Schema, text: str, *, may_introspect: bool) -> Document | list[GraphQLError]:
         """The valid document, or what is wrong with it."""
         key = (text, may_introspect)

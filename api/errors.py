@@ -45,6 +45,11 @@ def bad_user_input(message: str) -> ApiError:
     return ApiError(Code.BAD_USER_INPUT, message)
 
 
+def unstorable() -> ApiError:
+    """NUL: PostgreSQL has no place for it."""
+    return bad_user_input("A text holds a character that cannot be stored.")
+
+
 def limit_exceeded(limit: str, allowed: int) -> ApiError:
     return ApiError(
         Code.LIMIT_EXCEEDED, f"The request is beyond the limit of {allowed} ({limit}).", limit=limit, allowed=allowed

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Mapping, Se
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 import structlog
@@ -35,6 +36,8 @@ log = structlog.get_logger("nestling.graphql")
 
 DEADLINE_S = 5.0
 ANONYMOUS_DEADLINE_S = 1.0
+MOST_MESSAGE = 300  # characters
+TURNS = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()  # to read a document for the first time
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ async def execute(
 async def run(request: Request, context: ApiContext, *, queries_only: bool = False) -> Answer:
     """Answer a query or mutation. Never raises for what a client can cause."""
     started = time.perf_counter()
-    operation = prepare(request, context)
+    operation = await prepare_in_turn(request, context)
     if not isinstance(operation, Operation):
         return _refused(operation, "none", started)
     kind = operation.node.operation
@@ -94,7 +97,7 @@ async def run(request: Request, context: ApiContext, *, queries_only: bool = Fal
         where = "Subscriptions run over graphql-transport-ws." if not queries_only else "GET runs queries only."
         return _refused([ApiError(Code.BAD_REQUEST, where)], kind.value, started)
     try:
-        async with asyncio.timeout(DEADLINE_S if context.caller is not None else ANONYMOUS_DEADLINE_S):
+        async with asyncio.timeout(deadline_of(context)):
             if kind is OperationType.QUERY:
                 found = await answer(operation, context)
                 data, errors = found.data, list(found.errors)
@@ -133,6 +136,32 @@ def prepare(request: Request, context: ApiContext) -> Operation | Sequence[Graph
     return weighed.operation
 
 
+async def prepare_in_turn(request: Request, context: ApiContext) -> Operation | Sequence[GraphQLError]:
+    """As `prepare`, but documents that are read for the first time wait for each other.
+
+    Reading one takes the process for milliseconds. Between two of them, as long as the first took, the process is
+    everybody else's: however many are sent, they take half of it at most, and known documents pass them by.
+    """
+    if DOCUMENTS.knows(request.query, may_introspect=may_introspect(context.config, context.caller)):
+        return prepare(request, context)
+    loop = asyncio.get_running_loop()
+    turn = TURNS.setdefault(loop, asyncio.Lock())
+    try:
+        async with asyncio.timeout(deadline_of(context)):
+            await turn.acquire()
+    except TimeoutError:
+        return [deadline_exceeded()]
+    started = time.perf_counter()
+    try:
+        return prepare(request, context)
+    finally:
+        loop.call_later(time.perf_counter() - started, turn.release)
+
+
+def deadline_of(context: ApiContext) -> float:
+    return DEADLINE_S if context.caller is not None else ANONYMOUS_DEADLINE_S
+
+
 async def _mutate(operation: Operation, context: ApiContext) -> tuple[Sequence[bytes], list[GraphQLError]]:
     metrics.FALLBACK.labels("mutation").inc()
     result = execute_core(
@@ -152,7 +181,7 @@ async def _mutate(operation: Operation, context: ApiContext) -> tuple[Sequence[b
 
 async def watch(request: Request, context: ApiContext) -> AsyncIterator[dict[str, Any]] | Sequence[GraphQLError]:
     """The events of a subscription as responses, or why there are none. Each event has a request's deadline."""
-    operation = prepare(request, context)
+    operation = await prepare_in_turn(request, context)
     if not isinstance(operation, Operation):
         return operation
     if operation.node.operation is not OperationType.SUBSCRIPTION:
@@ -204,11 +233,11 @@ async def _respond(executor: Executor[Any], event: Any, context: ApiContext) -> 
 
 def respond(data: Sequence[bytes], errors: Sequence[GraphQLError], context: ApiContext) -> Answer:
     """The response with `data` as it is, `errors` first; one that is too large is refused as a whole."""
-    shown = [masked(error, context).formatted for error in errors[: limits.MOST_ERRORS * 5]]
+    shown = [_formatted(masked(error, context)) for error in errors[: limits.MOST_ERRORS * 5]]
     told = (b'"errors":', orjson.dumps(shown), b",") if shown else ()
     content = b"".join((b"{", *told, b'"data":', *data, b"}"))
     if len(content) > limits.MOST_RESPONSE_BYTES:
-        shown = [limit_exceeded("responseBytes", limits.MOST_RESPONSE_BYTES).formatted]
+        shown = [_formatted(limit_exceeded("responseBytes", limits.MOST_RESPONSE_BYTES))]
         content = orjson.dumps({"errors": shown, "data": None})
     return Answer(content, _codes(shown), is_executed=True, retry_after_s=_wait(shown))
 
@@ -243,8 +272,18 @@ def masked(error: GraphQLError, context: ApiContext) -> GraphQLError:
 
 def refusal(errors: Sequence[GraphQLError]) -> Answer:
     """A response to what was not executed."""
-    shown = [error.formatted for error in errors[: limits.MOST_ERRORS]]
+    shown = [_formatted(error) for error in errors[: limits.MOST_ERRORS]]
     return Answer(orjson.dumps({"errors": shown}), _codes(shown), is_executed=False, retry_after_s=_wait(shown))
+
+
+def _formatted(error: GraphQLError) -> dict[str, Any]:
+    """The error as JSON. graphql-core repeats what was sent: of a long text the beginning, and not every place."""
+    shown: dict[str, Any] = {**error.formatted}
+    if len(shown["message"]) > MOST_MESSAGE:
+        shown["message"] = f"{shown['message'][:MOST_MESSAGE]}…"
+    if "locations" in shown:
+        shown["locations"] = shown["locations"][: limits.MOST_ERRORS]
+    return shown
 
 
 def _refused(errors: Sequence[GraphQLError], kind: str, started: float) -> Answer:

@@ -49,7 +49,7 @@ async def graphql(request: HttpRequest) -> Response:
         request_id=request.state.request_id,
         language=language_of(request, credential.language if credential else "en"),
     )
-    answer = await run(sent, context, queries_only=request.method == "GET")
+    answer = await run(sent, context, queries_only=request.method != "POST")
     return _respond(answer, media, 200 if answer.is_executed or media == JSON else 400)
 
 
@@ -91,7 +91,7 @@ def _media(request: HttpRequest) -> str | None:
 
 
 async def _read(request: HttpRequest) -> Request:
-    if request.method == "GET":
+    if request.method != "POST":  # GET, and HEAD of it
         params = request.query_params
         return _request(
             {

@@ -29,11 +29,12 @@ from graphql import (
     get_named_type,
 )
 
-from api.errors import ApiError, limit_exceeded
+from api.errors import ApiError, limit_exceeded, unstorable
 from api.projection import One, Page, Relation
 from api.projection.selections import declared
 
 MOST_BODY_BYTES = 256 * 1024
+MOST_CHARACTERS = 50_000  # of a document: graphql-core reads strings and comments one by one
 MOST_TOKENS = 1_500
 MOST_NAME = 100  # characters of a name or number: errors repeat them
 MOST_DEFINITIONS = 100  # operations and fragments of one document
@@ -58,9 +59,13 @@ TOKEN = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|"(?:[^"\\\n]|\\.)*+"?|#[^\n]*|[\w-]+|\.\.\.|[^\s,\w]', re.DOTALL
 )
 
+ESCAPED_NUL = re.compile(r"\\u(?:0000|\{0+\})")
+
 
 def refused_text(text: str) -> ApiError | None:
     """What the text alone says: a document that is far too long or deep is not even parsed."""
+    if len(text) > MOST_CHARACTERS:
+        return limit_exceeded("characters", MOST_CHARACTERS)
     tokens = depth = directives = definitions = 0
     for found in TOKEN.finditer(text):
         mark = found.group()
@@ -80,7 +85,9 @@ def refused_text(text: str) -> ApiError | None:
             return limit_exceeded("name", MOST_NAME)
     if directives > MOST_DIRECTIVES:
         return limit_exceeded("directives", MOST_DIRECTIVES)
-    return limit_exceeded("definitions", MOST_DEFINITIONS) if definitions > MOST_DEFINITIONS else None
+    if definitions > MOST_DEFINITIONS:
+        return limit_exceeded("definitions", MOST_DEFINITIONS)
+    return unstorable() if "\\u" in text and ESCAPED_NUL.search(text) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +262,10 @@ def weigh(schema: GraphQLSchema, document: DocumentNode, operation: OperationDef
 
 def refused_variables(weight: Weight, variables: Mapping[str, Any]) -> ApiError | None:
     """Why the operation may not run with these variables, None when it may."""
-    if _values(variables) > MOST_VALUES:
+    found = _values(variables)
+    if found is None:
+        return unstorable()
+    if found > MOST_VALUES:
         return limit_exceeded("values", MOST_VALUES)
     if weight.fetched(variables) > MOST_ROWS:
         return limit_exceeded("rows", MOST_ROWS)
@@ -283,12 +293,16 @@ def _root_names(
             yield from _root_names(fragments[node.name.value].selection_set, fragments, seen)
 
 
-def _values(value: Any) -> int:
-    """Items of a JSON value, all levels together; counting stops beyond the limit."""
+def _values(value: Any) -> int | None:
+    """Items of a JSON value, all levels together, None where a text holds NUL; counting stops beyond the limit."""
     found, waiting = 0, [value]
     while waiting and found <= MOST_VALUES:
         item = waiting.pop()
-        if isinstance(item, str | int):
+        if isinstance(item, str):
+            if "\0" in item:
+                return None
+            continue
+        if isinstance(item, int):
             continue
         inner = list(item.values()) if isinstance(item, Mapping) else item if isinstance(item, list) else []
         found += len(inner)

@@ -5,9 +5,10 @@ A cursor is the key's name and the last row's values, made by PostgreSQL and val
 
 import base64
 import binascii
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -192,11 +193,34 @@ def _count(wish: Wish) -> str:
 
 # Cursors
 
+
+def _moment(text: str) -> datetime:
+    """An aware time that UTC has."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError
+    return found.astimezone(UTC)
+
+
+def _number(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError
+    return found
+
+
+def _whole(text: str) -> int:
+    found = int(text)
+    if not -(2**63) <= found < 2**63:
+        raise ValueError
+    return found
+
+
 PARSERS: dict[str, Callable[[str], Any]] = {
-    "timestamptz": datetime.fromisoformat,
+    "timestamptz": _moment,
     "uuid": UUID,
-    "float8": float,
-    "bigint": int,
+    "float8": _number,
+    "bigint": _whole,
     "text": str,
 }
 
@@ -234,7 +258,7 @@ def decode(key: Key, cursor: str) -> list[Any]:
         if name != _name(key) or len(values) != len(key) or not all(isinstance(value, str) for value in values):
             raise ValueError
         return [PARSERS[kind](value) for value, (_, _, kind) in zip(values, key, strict=True)]
-    except (ValueError, TypeError, UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError):
+    except (ValueError, TypeError, OverflowError, UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError):
         raise bad_user_input("This is not a cursor of this list.") from None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from api.context import ApiContext
-from api.errors import bad_user_input, deadline_exceeded
+from api.errors import bad_user_input, deadline_exceeded, unstorable
 from api.projection import MOST_ROWS, TYPES, UNIONS, Ask, Finder
 from api.projection.selections import Arguments
 from domain.platform.actors import Actor
@@ -239,7 +239,7 @@ async def fetch(context: ApiContext, sql: str, values: Sequence[object]) -> Sequ
     except (asyncpg.QueryCanceledError, TimeoutError):
         raise deadline_exceeded() from None
     except asyncpg.CharacterNotInRepertoireError:
-        raise bad_user_input("A text holds a character that cannot be stored.") from None
+        raise unstorable() from None
     except asyncpg.DataError as error:
         if type(error) is not asyncpg.DataError:
             raise  # the server's own word: a mistake of the statement
