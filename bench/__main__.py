@@ -41,9 +41,37 @@ async def _score(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Resul
     return await score(url, spec, rounds=chosen.rounds)
 
 
+async def _search(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.searches import search
+
+    return await search(url, spec, seconds=chosen.seconds, rounds=chosen.rounds)
+
+
+async def _planning(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.planning import first_seen, schema_build
+
+    return [*await first_seen(url, spec, rounds=chosen.rounds), *await schema_build(rounds=chosen.rounds)]
+
+
+async def _memory(url: str, spec: Spec, _chosen: argparse.Namespace) -> list[Result]:
+    from bench.steady import memory
+
+    return await memory(url, spec)
+
+
+async def _growth(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.steady import growth
+
+    return await growth(url, spec, rounds=chosen.rounds)
+
+
 ORDERS_A_MEMBER = 6
 SUITES: dict[str, tuple[Suite, int]] = {
     "profiles": (_profiles, 100_000),
+    "search": (_search, 100_000),
+    "growth": (_growth, 100_000),
+    "memory": (_memory, 20_000),
+    "planning": (_planning, 20_000),
     "ingest": (_ingest, 100_000),
     "deliver": (_deliver, 100_000),
     "score": (_score, 20_000),
@@ -72,7 +100,7 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", choices=[[], *SUITES], help=f"of {', '.join(SUITES)}; none: all"
     )
-    parser.add_argument("--members", type=int, help="of the world (100,000; 20,000 for score)")
+    parser.add_argument("--members", type=int, help="of the world (100,000; 20,000 for memory, planning and score)")
     parser.add_argument("--orders", type=int, help="of the world (six a member)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=ROUNDS)

@@ -14,34 +14,59 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal, Protocol
 
 ROUNDS = 5
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
+BOUND = {"higher": "at least", "lower": "at most"}
 MEASURED = (":/", ":(top,exclude)bench/results.json", ":(top,exclude)docs/performance.md")
 """What has a say in the figures: all but what a run itself writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What is measured: always a rate, so higher is better and the ratio is ours over the floor's."""
+    """What is measured, and the ratio of ours to the floor's that we commit to: at most, where lower is better."""
 
     name: str
-    unit: str  # requests/s, orders/s, ...
-    goal: float  # the ratio we commit to
+    unit: str  # requests/s, orders/s, ms, ...
+    goal: float
     size: str  # of what: the world, the batch, the connections
+    better: Literal["higher", "lower"] = "higher"
+    cpu_goal: float | None = None  # CPU for a unit of work, ours to the floor's: at most
+
+    def reached_by(self, ratio: float) -> bool:
+        return ratio >= self.goal if self.better == "higher" else ratio <= self.goal
+
+
+class Turn(Protocol):
+    """What one side's turn came to, in the bench's unit; and CPU milliseconds for each unit of work, if known."""
+
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def cpu_ms(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A turn of which one number is read: milliseconds, bytes."""
+
+    value: float
+    cpu_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One side's turn: how much work in how long, and the CPU seconds of the processes that did it, if known."""
+    """A turn as a rate: how much work in how long, and the CPU seconds of the processes that did it, if known."""
 
     amount: int
     seconds: float
     cpu_seconds: float | None = None
 
     @property
-    def rate(self) -> float:
+    def value(self) -> float:
         return self.amount / self.seconds
 
     @property
@@ -50,31 +75,31 @@ class Round:
         return None if self.cpu_seconds is None else 1000 * self.cpu_seconds / self.amount
 
 
-Side = Callable[[], Awaitable[Round]]
+Side = Callable[[], Awaitable[Turn]]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     bench: Bench
-    ours: list[Round]
-    floor: list[Round]
+    ours: list[Turn]
+    floor: list[Turn]
 
     @property
     def ratios(self) -> list[float]:
-        return [ours.rate / floor.rate for ours, floor in zip(self.ours, self.floor, strict=True)]
+        return [ours.value / floor.value for ours, floor in zip(self.ours, self.floor, strict=True)]
 
     @property
     def reaches_goal(self) -> bool:
-        return statistics.median(self.ratios) >= self.bench.goal
+        return self.bench.reached_by(statistics.median(self.ratios))
 
     def record(self) -> dict[str, object]:
         """The result as it stands in results.json."""
         record: dict[str, object] = {
-            "value": _rounded(statistics.median(r.rate for r in self.ours)),
-            "floor": _rounded(statistics.median(r.rate for r in self.floor)),
+            "value": _rounded(statistics.median(r.value for r in self.ours)),
+            "floor": _rounded(statistics.median(r.value for r in self.floor)),
             "ratio": _rounded(statistics.median(self.ratios)),
             "spread": [_rounded(min(self.ratios)), _rounded(max(self.ratios))],
-            "better": "higher",
+            "better": self.bench.better,
             "goal": self.bench.goal,
             "unit": self.bench.unit,
             "size": self.bench.size,
@@ -83,7 +108,8 @@ class Result:
         }
         ours, floor = _cpu(self.ours), _cpu(self.floor)
         if ours is not None and floor is not None:
-            record["cpu_ms"] = {"value": _rounded(ours), "floor": _rounded(floor), "ratio": _rounded(ours / floor)}
+            cpu = {"value": _rounded(ours), "floor": _rounded(floor), "ratio": _rounded(ours / floor)}
+            record["cpu_ms"] = cpu if self.bench.cpu_goal is None else {**cpu, "goal": self.bench.cpu_goal}
         return record
 
 
@@ -102,12 +128,15 @@ async def compare(bench: Bench, ours: Side, floor: Side, *, rounds: int = ROUNDS
 
 def report(result: Result) -> str:
     """One line for a person."""
-    record = result.record()
-    verdict = "reaches" if result.reaches_goal else "misses"
-    return (
+    record: dict[str, Any] = result.record()
+    verdict, bound = "reaches" if result.reaches_goal else "misses", BOUND[result.bench.better]
+    said = (
         f"{result.bench.name}: {record['value']} {result.bench.unit} against a floor of {record['floor']}: "
-        f"ratio {record['ratio']} {record['spread']}, {verdict} the goal of {result.bench.goal}"
+        f"ratio {record['ratio']} {record['spread']}, {verdict} the goal of {bound} {result.bench.goal}"
     )
+    if "cpu_ms" in record:
+        said += f"; CPU {record['cpu_ms']['ratio']} of the floor's"
+    return said
 
 
 def save(result: Result, path: Path = RESULTS) -> None:
@@ -119,7 +148,7 @@ def save(result: Result, path: Path = RESULTS) -> None:
     draft.replace(path)
 
 
-def _cpu(turns: list[Round]) -> float | None:
+def _cpu(turns: list[Turn]) -> float | None:
     known = [turn.cpu_ms for turn in turns if turn.cpu_ms is not None]
     return statistics.median(known) if known else None
 

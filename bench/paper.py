@@ -18,15 +18,25 @@ def table(results: Path = RESULTS) -> str:
         "|---|" + "---|" * 7,
     ]
     for name, one in records.items():
-        cpu = f"{one['cpu_ms']['ratio']:g}" if "cpu_ms" in one else ""
+        cpu = _cpu(one["cpu_ms"]) if "cpu_ms" in one else ""
         spread = f"**{one['ratio']:g}** ({one['spread'][0]:g} to {one['spread'][1]:g})"
-        goal = f"{one['goal']:g}{' ✓' if one['ratio'] >= one['goal'] else ''}"
+        goal = _goal(one["ratio"], one["goal"], one["better"])
         cells = [
             f"`{name}`", f"{one['value']:,g} {one['unit']}", f"{one['floor']:,g}", spread, goal, cpu, one["size"],
             f"{one['when'][:10]}, {one['commit']}",
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
+
+
+def _goal(ratio: float, goal: float, better: str) -> str:
+    """The bound, with a tick where the ratio keeps it."""
+    is_kept = ratio >= goal if better == "higher" else ratio <= goal
+    return f"{'≥' if better == 'higher' else '≤'} {goal:g}{' ✓' if is_kept else ''}"
+
+
+def _cpu(one: dict[str, float]) -> str:
+    return f"{one['ratio']:g}" + (f" ({_goal(one['ratio'], one['goal'], 'lower')})" if "goal" in one else "")
 
 
 def draw(paper: Path = PAPER) -> str:

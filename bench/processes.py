@@ -30,6 +30,12 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(field) for field in fields[11:15]) / TICKS_A_SECOND
 
 
+def resident_bytes(pid: int) -> int:
+    """The process's memory that is in RAM, without what its children have. Linux only."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     url: str

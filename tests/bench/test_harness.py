@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.harness import Bench, Result, Round, compare, measured_commit, save, warn_of_changes
+from bench.harness import Bench, Reading, Result, Round, compare, measured_commit, report, save, warn_of_changes
 from bench.load import hammer, prepared
+from bench.paper import table
 
 BENCH = Bench("made_up", "things/s", goal=0.5, size="five things")
 
@@ -94,3 +95,34 @@ async def test_answers_are_counted_whole_however_they_arrive() -> None:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         load = await hammer(url, [prepared(url, body=b"{}")], connections=2, seconds=0.2)
     assert load.requests > 10
+
+
+def test_where_lower_is_better_the_goal_is_a_ceiling(tmp_path: Path) -> None:
+    bench = Bench("made_up_ms", "ms", goal=3, size="one thing", better="lower", cpu_goal=2.0)
+    path = tmp_path / "results.json"
+    for ours, goal, cpu in ((20.0, "≤ 3 ✓", "1.5 (≤ 2 ✓)"), (40.0, "≤ 3", "3 (≤ 2)")):
+        result = Result(bench, [Reading(ours, ours * 0.75)], [Reading(10.0, 10.0)])
+        assert result.reaches_goal is ("✓" in goal)
+        assert "at most 3" in report(result)
+        save(result, path)
+        assert json.loads(path.read_text())["made_up_ms"]["better"] == "lower"
+        assert f"| {goal} | {cpu} |" in table(path)
+
+
+async def test_a_load_of_so_many_requests_sends_just_these_and_knows_how_long_each_took() -> None:
+    asked = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        while await reader.read(65536):
+            asked += 1
+            await asyncio.sleep(0.05 if asked == 7 else 0)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        load = await hammer(url, [prepared(url)], connections=3, times=100)
+    assert load.requests == asked == len(load.latencies) == 100
+    assert load.latency_ms(0.99) >= 50 > load.latency_ms(0.5)
