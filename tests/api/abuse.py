@@ -84,6 +84,12 @@ LIMIT, INVALID, PARSE, INPUT, REQUEST = (
 )  # fmt: skip
 LISTS = "orders(first: 100) { edges { node { lines(first: 100) { amount } } } }"
 ENDED = "nothing"  # no such field: valid up to the last of its tokens
+QUOTED = '"a"'
+LEAVES = (
+    "id status carerRole name nameSource phone email language jurisdiction timeZone source externalId joinedOn "
+    "joinedChannel joinedCampaign handlingNote version lastOrderedAt lastContactAt"
+)
+EVERYTHING = f"{LEAVES} household {{ id carers {{ {LEAVES} household {{ id carers {{ {LEAVES} }} }} }} }}"
 SEARCH = "query($s: MemberSearch!) { members(search: $s, first: 1) { totalCount } }"
 STATES = "query($s: [CallbackState!]) { callbackTasks(states: $s, first: 1) { totalCount } }"
 SINCE = "query($d: DateTime) { messages(since: $d, first: 1) { totalCount } }"
@@ -132,6 +138,9 @@ WIDE = {
     "fields that no type has": Abuse(INVALID, on_me(repeated(480, "x#"))),
     "valid to the last field": Abuse(
         INVALID, on_me(f"{'name id email phone ' * 20} {'household { id carers { id name } } ' * 20} {ENDED}")
+    ),
+    "fifteen hundred tokens, valid to the last field": Abuse(
+        INVALID, f"{{ {repeated(9, 'm#: member(externalId: @) { ' + EVERYTHING + ' }').replace('@', QUOTED)} {ENDED} }}"
     ),
     "thirty-one aliases": Abuse(LIMIT, on_me(repeated(31, "a#: name"))),
     "five hundred aliases": Abuse(LIMIT, on_me(repeated(490, "a#: name"))),

@@ -86,7 +86,7 @@ async def test_abuse_is_refused_at_once_and_without_sql(send: Send, config: ApiC
                 said = said or refused(answer, abuse.code)
             if await watcher.fetchval(heard) != before:
                 said = said or "SQL was sent"
-            dearest[name] = statistics.median(costs) / statistics.median(least)
+            dearest[name] = min(costs) / min(least)  # the least of each: what else runs here only adds
             if dearest[name] > MOST_COST:
                 said = said or f"{dearest[name]:.0f} times the least cost"
             if said:
