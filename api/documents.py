@@ -1,13 +1,11 @@
-"""Documents: parsed, validated and weighed once a text; and those that an installation trusts, known by their hash."""
+"""Documents: parsed, validated and weighed once a text."""
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import orjson
 from graphql import (
     GRAPHQL_MAX_INT,
     GRAPHQL_MIN_INT,
@@ -19,7 +17,6 @@ from graphql import (
     OperationDefinitionNode,
     parse,
     specified_rules,
-    validate,
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
@@ -30,6 +27,7 @@ from api import limits
 from api.errors import ApiError, Code, limit_exceeded
 from api.overlaps import Overlaps
 from api.projection.selections import Operation
+from api.validation import invalid
 
 MOST_REMEMBERED = 1_000_000  # characters of the documents that a process remembers; a tree takes 50 times its text
 PLAIN: Mapping[str, type] = {"ID": str, "String": str, "Int": int, "Boolean": bool}
@@ -88,13 +86,22 @@ class Documents:
 
     known: OrderedDict[tuple[str, bool], Document] = field(default_factory=OrderedDict)
     characters: int = 0
+    pinned: dict[str, Document] = field(default_factory=dict)  # trusted: for everybody, never forgotten
+
+    def pin(self, schema: Schema, text: str) -> None:
+        read = read_document(schema, text, may_introspect=True)
+        assert isinstance(read, Document)
+        self.pinned[text] = read
 
     def knows(self, text: str, *, may_introspect: bool) -> bool:
         """Whether the document needs no reading."""
-        return (text, may_introspect) in self.known
+        return text in self.pinned or (text, may_introspect) in self.known
 
     def get(self, schema: Schema, text: str, *, may_introspect: bool) -> Document | list[GraphQLError]:
         """The valid document, or what is wrong with it."""
+        trusted = self.pinned.get(text)
+        if trusted is not None:
+            return trusted
         key = (text, may_introspect)
         found = self.known.get(key)
         if found is not None:
@@ -171,11 +178,11 @@ def _plain(schema: Schema, node: OperationDefinitionNode) -> tuple[tuple[GraphQL
 def _invalid(schema: Schema, document: DocumentNode, *, may_introspect: bool, is_mixed: bool) -> list[GraphQLError]:
     rules = [*RULES, *([OverlappingFieldsCanBeMergedRule] if is_mixed else [])]
     rules += [] if may_introspect else [NoSchemaIntrospectionCustomRule]
-    errors = validate(
+    errors = invalid(
         schema._schema,  # noqa: SLF001
         document,
         rules,
-        max_errors=limits.MOST_ERRORS,
+        most_errors=limits.MOST_ERRORS,
         hide_suggestions=not may_introspect,
     )
     for wrong in errors:
@@ -183,29 +190,3 @@ def _invalid(schema: Schema, document: DocumentNode, *, may_introspect: bool, is
         code = Code.INTROSPECTION_DISABLED if is_hidden else Code.GRAPHQL_VALIDATION_FAILED
         wrong.extensions = {"code": code.value}
     return errors
-
-
-class UntrustedManifest(Exception):
-    """The manifest of trusted documents cannot be used; the message says which document and why."""
-
-
-def read_manifest(path: Path, schema: Schema) -> dict[str, str]:
-    """Trusted documents by id: what code generators of clients write.
-
-    A JSON object of id -> document (Relay, graphql-codegen), or Apollo's `operations` list of `id` and `body`. Each
-    must be valid and within the limits, or the process does not start.
-    """
-    try:
-        content: Any = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise UntrustedManifest(f"{path}: cannot be read as JSON ({type(error).__name__}).") from None
-    listed = content.get("operations") if isinstance(content, dict) else None
-    if isinstance(listed, list):
-        content = {one.get("id"): one.get("body") for one in listed if isinstance(one, dict)}
-    if not isinstance(content, dict) or not all(isinstance(one, str) for one in [*content, *content.values()]):
-        raise UntrustedManifest(f"{path}: expected a JSON object of document id to document text.")
-    for name, text in content.items():
-        found = read_document(schema, text, may_introspect=True)
-        if not isinstance(found, Document):
-            raise UntrustedManifest(f"{path}: document {name} is not usable here: {found[0].message}")
-    return content
