@@ -22,6 +22,7 @@ from api.http import GraphQL
 from api.pages import routes as page_routes
 from api.projection.statements import close_reads, open_reads
 from api.schema import build_schema
+from api.trusted import TRUSTED
 from api.unsubscribe import unsubscribe_routes
 from api.websocket import graphql_websocket
 from domain.database import tortoise_config
@@ -37,11 +38,13 @@ async def reading(config: ApiConfig) -> AsyncIterator[None]:
     schema = build_schema()
     await open_reads(config.database_url, size=config.pool_size, statement_timeout_s=config.statement_timeout_s)
     try:
+        TRUSTED.open(config.trusted_documents, schema, only=config.trusted_documents_only)
         await check_declarations(schema)
         CHANGES.on(CREDENTIALS, KNOWN_CREDENTIALS.clear)
         CHANGES.open(config.database_url)
         yield
     finally:
+        TRUSTED.close()
         await CHANGES.close()
         await close_reads()
 

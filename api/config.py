@@ -22,5 +22,7 @@ class ApiConfig:
     cors_origins: tuple[str, ...] = ()
     is_production: bool = False
     introspection: bool | None = None  # None: everybody in development, roles with INTROSPECT in production
+    trusted_documents: str = ""  # path of a manifest; read when the process starts
+    trusted_documents_only: bool = False  # every other document is refused before it is parsed
     service_reads_per_minute: int = 600  # a service token's, counted in each web process
     channels: ChannelsConfig = field(default_factory=ChannelsConfig)  # whose callbacks /hooks takes

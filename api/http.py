@@ -15,10 +15,12 @@ from api.config import ApiConfig
 from api.context import ApiContext
 from api.errors import ApiError, Code, limit_exceeded
 from api.graphql import Answer, Request, refusal, run
+from api.trusted import TRUSTED
 
 GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
 GRAPHIQL = Path(__file__).parent / "static" / "graphiql.html"
+NAMES = {"query", "documentId", "extensions"}  # by which a request says its document
 STATUS = {Code.UNAUTHENTICATED.value: 401, Code.FORBIDDEN.value: 403, Code.RATE_LIMITED.value: 429}
 
 
@@ -33,7 +35,9 @@ class GraphQL:
 async def graphql(request: HttpRequest) -> Response:
     """Answer one operation. A response that was executed is 200; what was refused before is 4xx for graphql+json."""
     config: ApiConfig = request.app.state.config
-    if request.method == "GET" and "query" not in request.query_params and _wants_page(request):
+    if request.method == "GET" and not NAMES & request.query_params.keys() and _wants_page(request):
+        if TRUSTED.is_only:
+            return Response("GraphiQL is off: this server answers its clients' own documents only.", 404)
         return FileResponse(GRAPHIQL, headers={"content-security-policy": GRAPHIQL_POLICY})
     media = _media(request)
     if media is None:
@@ -96,6 +100,8 @@ async def _read(request: HttpRequest) -> Request:
         return _request(
             {
                 "query": params.get("query"),
+                "documentId": params.get("documentId"),
+                "extensions": _json(params["extensions"].encode()) if params.get("extensions") else None,
                 "operationName": params.get("operationName") or None,
                 "variables": _json(params["variables"].encode()) if params.get("variables") else None,
             }
@@ -133,7 +139,7 @@ def _json(data: bytes) -> Any:
 def _request(body: Any) -> Request:
     if isinstance(body, list):
         raise ApiError(Code.BAD_REQUEST, "One operation a request; batches are not answered.")
-    if not isinstance(body, dict) or not isinstance(body.get("query"), str) or not body["query"].strip():
+    if not isinstance(body, dict):
         raise ApiError(Code.BAD_REQUEST, "Send a JSON object with `query`, and `variables` where it has any.")
     variables, name = body.get("variables"), body.get("operationName")
     if variables is not None and not isinstance(variables, dict):
@@ -142,7 +148,7 @@ def _request(body: Any) -> Request:
         raise ApiError(Code.BAD_REQUEST, "`operationName` is text.")
     if body.get("extensions") is not None and not isinstance(body["extensions"], dict):
         raise ApiError(Code.BAD_REQUEST, "`extensions` is an object.")
-    return Request(body["query"], variables or {}, name)
+    return Request(TRUSTED.asked(body), variables or {}, name)
 
 
 def _respond(answer: Answer, media: str, status: int) -> Response:

@@ -18,8 +18,9 @@ from api import limits, metrics
 from api.auth import CREDENTIALS, by_bearer, is_same_origin, session_secret
 from api.config import ApiConfig
 from api.context import ApiContext
-from api.errors import ApiError
+from api.errors import ApiError, Code
 from api.graphql import Request, run, watch
+from api.trusted import TRUSTED
 from domain.platform.credentials import Credential, by_session
 
 log = structlog.get_logger("nestling.websocket")
@@ -140,19 +141,28 @@ class Socket:
             raise Closed(4401, "Unauthorized")
         if not isinstance(key, str) or not key or not isinstance(payload, dict):
             raise Closed(4400, "Invalid message")
-        query, variables = payload.get("query"), payload.get("variables") or {}
-        if not isinstance(query, str) or not isinstance(variables, dict):
+        variables, name = payload.get("variables") or {}, payload.get("operationName")
+        if not isinstance(variables, dict) or not isinstance(name, str | None):
             raise Closed(4400, "Invalid message")
         if key in self.running:
             raise Closed(4409, "Subscriber already exists")
         if len(self.running) >= MOST_SUBSCRIPTIONS:
             raise Closed(4429, "Too many subscriptions")
-        request = Request(query, variables, payload.get("operationName"))
+        try:
+            request: Request | ApiError = Request(TRUSTED.asked(payload), variables, name)
+        except ApiError as error:
+            if error.code is Code.BAD_REQUEST:
+                raise Closed(4400, "Invalid message") from None
+            request = error
         metrics.SUBSCRIPTIONS.inc()
         self.running[key] = asyncio.create_task(self._answer(key, request))
 
-    async def _answer(self, key: str, request: Request) -> None:
+    async def _answer(self, key: str, request: Request | ApiError) -> None:
         assert self.credential is not None
+        if isinstance(request, ApiError):
+            self.running.pop(key, None)
+            await self._send({"id": key, "type": "error", "payload": [request.formatted]})
+            return
         context = ApiContext(
             caller=self.credential.actor, config=self.config, language=_language(self.credential.language)
         )

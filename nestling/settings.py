@@ -79,7 +79,12 @@ class Settings(BaseSettings):
         default=None,
         description="GraphQL introspection and field suggestions; empty: on, in production for operators only.",
     )
-
+    TRUSTED_DOCUMENTS: str = Field(
+        default="", description="Manifest (JSON) of the documents that clients may name by an id; empty: none."
+    )
+    TRUSTED_DOCUMENTS_ONLY: bool = Field(
+        default=False, description="Answer the manifest's documents only: no other text, introspection or GraphiQL."
+    )
     SERVICE_READS_PER_MINUTE: int = Field(
         default=600, ge=1, description="Members a service token may read in a minute, counted by each web process."
     )

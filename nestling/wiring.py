@@ -27,6 +27,8 @@ def api_config(settings: Settings) -> ApiConfig:
         cors_origins=settings.CORS_ORIGINS,
         is_production=settings.is_production,
         introspection=settings.INTROSPECTION,
+        trusted_documents=settings.TRUSTED_DOCUMENTS,
+        trusted_documents_only=settings.TRUSTED_DOCUMENTS_ONLY,
         service_reads_per_minute=settings.SERVICE_READS_PER_MINUTE,
         channels=channels_config(settings),
     )

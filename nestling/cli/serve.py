@@ -22,6 +22,20 @@ def _opened() -> Iterator[Settings]:
         yield opened
 
 
+def _refuse_untrusted(opened: Settings) -> None:
+    """Raise NotReady when the manifest of trusted documents cannot be used."""
+    if not (opened.TRUSTED_DOCUMENTS or opened.TRUSTED_DOCUMENTS_ONLY):
+        return
+    from api.schema import build_schema
+    from api.trusted import Trusted, UntrustedManifest
+    from nestling.opening import NotReady
+
+    try:
+        Trusted.read(opened.TRUSTED_DOCUMENTS, build_schema(), only=opened.TRUSTED_DOCUMENTS_ONLY)
+    except UntrustedManifest as wrong:
+        raise NotReady(str(wrong)) from None
+
+
 def serve() -> None:
     """Serve the API and the pages on HOST:PORT."""
     import uvicorn
@@ -33,6 +47,7 @@ def serve() -> None:
     with _opened() as opened:
         if opened.PORT and not is_free(opened.PORT, opened.HOST):
             raise NotReady(f"Port {opened.PORT} is in use. Stop what listens there, or set PORT.")
+        _refuse_untrusted(opened)
         configure_logs(opened)
         uvicorn.run(
             "nestling.asgi:app",

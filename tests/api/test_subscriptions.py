@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,6 +21,8 @@ from api.app import create_app, reading
 from api.auth import CREDENTIALS
 from api.changes import CHANGES
 from api.config import ApiConfig
+from api.schema import build_schema
+from api.trusted import TRUSTED
 from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.platform.accounts import Account, create_account
@@ -230,3 +233,27 @@ async def test_a_cookie_opens_a_socket_from_our_own_pages_only(url: str) -> None
         assert await take(socket) == {"type": "connection_ack"}
     async with opened(url, cookie=cookie, origin="https://evil.example") as socket:
         assert await closed_with(socket) == 4403
+
+
+async def test_a_watch_names_its_document_where_only_trusted_ones_are_answered(url: str, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    watch, viewer = "subscription { callbackListChanged { __typename } }", "{ viewer { role } }"
+    manifest.write_bytes(orjson.dumps({"watch": watch, "viewer": viewer}))
+    TRUSTED.open(str(manifest), build_schema(), only=True)  # closed with the reading
+    async with opened(url, await token_of(RowScope.ALL)) as socket:
+        assert (await take(socket))["type"] == "connection_ack"
+        for key, payload, code in (
+            ("1", {"query": "{ __typename }"}, "DOCUMENT_NOT_TRUSTED"),
+            ("2", {"query": f"{watch} "}, "DOCUMENT_NOT_TRUSTED"),
+            ("3", {"documentId": "nothing"}, "PERSISTED_QUERY_NOT_FOUND"),
+        ):
+            await send(socket, type="subscribe", id=key, payload=payload)
+            answer = await take(socket)
+            assert (answer["id"], answer["type"]) == (key, "error")
+            assert [error["extensions"]["code"] for error in answer["payload"]] == [code]
+        await send(socket, type="subscribe", id="4", payload={"documentId": "viewer"})
+        assert (await take(socket))["payload"] == {"data": {"viewer": {"role": "ADVISOR"}}}
+        assert await take(socket) == {"id": "4", "type": "complete"}
+        before = watchers()
+        await send(socket, type="subscribe", id="5", payload={"documentId": "watch"})
+        await until(lambda: watchers() > before)
