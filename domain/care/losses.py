@@ -47,7 +47,7 @@ class Loss(Model):
     said_by = fields.CharEnumField(Source, max_length=16)
     actor_id = fields.UUIDField()
     actor_role = fields.CharField(max_length=16)
-    stopped_at = fields.DatetimeField()  # real clock; babies.stopped_at has the business moment
+    stopped_at = fields.DatetimeField(auto_now_add=True)  # real clock; babies.stopped_at has the business moment
     withdrawn: fields.JSONField[dict[str, int]] = fields.JSONField(default=dict)  # how many messages, calls, scores
     reopened_at = fields.DatetimeField(null=True)  # real clock
     reopened_by = fields.UUIDField(null=True)
@@ -124,7 +124,7 @@ async def stop(
     if not actor.may(Permission.WRITE_BABIES):
         return NotPermitted(Permission.WRITE_BABIES)
     if source not in (None, Source.MEMBER, said_by(actor)):
-        return ValidationError.of("saidBy", "The member, or yourself.")
+        return ValidationError.of("saidBy", "The member, or yourself.", "只能是会员本人或您自己。")
     async with in_transaction():
         baby = await lock_baby(actor, baby_id)
         if baby is None:
@@ -136,8 +136,8 @@ async def stop(
             return BabyContentStopped(baby_id, household_id, 0, 0, 0, since + REOPEN_WINDOW)
         now = await business_now()
         await connection().execute_query(
-            "UPDATE babies SET stopped_at = $2, version = version + 1, updated_at = $3 WHERE id = $1",
-            [baby_id, now, real_now()],
+            "UPDATE babies SET stopped_at = $2, version = version + 1, updated_at = clock_timestamp() WHERE id = $1",
+            [baby_id, now],
         )
         messages = await cancel_about(household_id, baby_id, Reason.LOSS.value)
         calls = await cancel_calls_about(household_id, baby_id, Reason.LOSS.value, now)
@@ -147,7 +147,6 @@ async def stop(
             said_by=source or said_by(actor),
             actor_id=actor.id,
             actor_role=actor.role.value,
-            stopped_at=real_now(),
             withdrawn={"messages": messages, "calls": calls, "scores": scores},
         )
         await _audit(actor, "stop_baby_content", household_id)
