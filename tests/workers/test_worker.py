@@ -105,7 +105,7 @@ async def test_every_attempt_is_a_line_of_the_log_and_no_person_is(db: str, tmp_
 async def test_stopping_gives_everything_back_and_loses_nothing(db: str, tmp_path: Path) -> None:
     async with web(db) as url:
         with simulator(tmp_path, script="calm", webhook_url=f"{url}/hooks/sms_http") as provider:
-            await plan_notes(await make_people(200, Channel.SMS), Channel.SMS)
+            await plan_notes(await make_people(800, Channel.SMS), Channel.SMS)
             with worker(tmp_path, worker_environment(db, provider)) as one:
                 await until(lambda: _handed(40), 30, states)
                 assert one.end() == 0
@@ -114,7 +114,7 @@ async def test_stopping_gives_everything_back_and_loses_nothing(db: str, tmp_pat
                 assert "UNKNOWN" not in now
                 assert now.get("QUEUED", 0) > 0, "it stopped after everything was sent: this proves nothing"
                 one.start()
-                await until(lambda: _handed(200), 30, states)
+                await until(lambda: _handed(800), 60, states)
                 one.end()
 
 
