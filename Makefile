@@ -5,8 +5,11 @@ ABREAST = --numprocesses auto --maxprocesses 4 --dist loadfile
 MAKEFLAGS += --no-print-directory
 .PHONY: demo test long check wheel bench lock clean setup setup-browser
 
+# What was typed, with what it named: so says the demo itself how to start it on another port.
+DEMO_TYPED = make demo$(if $(HOUSEHOLDS), HOUSEHOLDS=$(HOUSEHOLDS))$(if $(READY_FILE), READY_FILE='$(READY_FILE)')
+
 demo: setup ## from nothing to a working day; Ctrl-C ends it and keeps its data
-	@exec $(BIN)/nestling demo $(if $(READY_FILE),--ready-file '$(READY_FILE)') $(if $(HOUSEHOLDS),--households $(HOUSEHOLDS))
+	@NESTLING_STARTED_AS="$(DEMO_TYPED)" exec $(BIN)/nestling demo $(if $(READY_FILE),--ready-file '$(READY_FILE)') $(if $(HOUSEHOLDS),--households $(HOUSEHOLDS))
 
 test: setup-browser ## every test not marked long, on real services
 	@TREE_BEFORE=$$(scripts/tree); export TREE_BEFORE; $(BIN)/python -m pytest -q $(ABREAST) && scripts/tree --passed

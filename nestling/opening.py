@@ -14,11 +14,22 @@ from domain.database import tortoise_config
 from domain.gateway import suppressions
 from nestling.migrations import pending
 from nestling.settings import NO_REDIS, Settings, refusals
-from nestling.words import counted, this_command
+from nestling.words import counted, started_again, this_command
 
 
 class NotReady(Exception):
     """The command cannot run now. The text is for the person at the terminal: what is wrong, how to mend it."""
+
+
+def refuse_taken_port(settings: Settings) -> None:
+    """Raise where somebody listens on the port of our web server, with the line that starts us on a free one."""
+    from nestling.embedded.processes import free_port, is_free
+
+    if settings.PORT and not is_free(settings.PORT, settings.HOST):
+        raise NotReady(
+            f"Port {settings.PORT} is in use. Stop what listens there (lsof -i :{settings.PORT}), or choose another: "
+            f"{started_again(PORT=free_port(host=settings.HOST))}"
+        )
 
 
 MOVED_CLOCK = "SELECT business_now() FROM clock_offsets WHERE name = 'business' AND offset_us <> 0"

