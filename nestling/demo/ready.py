@@ -22,12 +22,25 @@ class Login:
 
 
 def check_ready_file(path: Path) -> None:
-    """Say now, not after two minutes of work, that the file cannot be written; and remove the last run's."""
+    """Say now, not after two minutes of work, that the file cannot be written. Touches nothing: a demo that runs may
+    have written it, and we may yet be refused."""
     if not path.parent.is_dir():
         raise NotReady(f"No folder {path.parent} for the ready-file.")
     if not os.access(path.parent, os.W_OK):
         raise NotReady(f"No permission to write the ready-file in {path.parent}.")
-    path.unlink(missing_ok=True)
+    if path.is_dir():
+        raise NotReady(f"{path} is a folder: name a file for the ready-file.")
+
+
+def remove_ready_file(path: Path, supervisor: int) -> None:
+    """Remove the file of the demo with this process id; one that another demo wrote since is left alone."""
+    try:
+        told = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return
+    pids = told.get("pids") if isinstance(told, dict) else None
+    if isinstance(pids, dict) and pids.get("supervisor") == supervisor:
+        path.unlink(missing_ok=True)
 
 
 def write_ready_file(path: Path, settings: Settings, place: Place, pids: dict[str, int]) -> None:

@@ -18,7 +18,7 @@ from nestling.demo.children import Child, Children
 from nestling.demo.place import Place
 from nestling.demo.preflight import choose_port, refuse_without_extras
 from nestling.demo.progress import Progress
-from nestling.demo.ready import check_ready_file, tell, write_ready_file
+from nestling.demo.ready import check_ready_file, remove_ready_file, tell, write_ready_file
 from nestling.embedded.postgres import EmbeddedPostgres, start_postgres
 from nestling.embedded.processes import free_port
 from nestling.embedded.redis import EmbeddedRedis, start_redis
@@ -49,6 +49,8 @@ def run_demo(settings: Settings, *, ready_file: Path | None, households: int | N
         check_ready_file(ready_file)
     with _signals_end_it(), place.alone(), ExitStack() as running:
         settings = settings.model_copy(update={"PORT": choose_port(settings, progress)})
+        if ready_file is not None:  # only here: whoever is refused above leaves the file of the one that runs
+            ready_file.unlink(missing_ok=True)
         demo = Demo(settings, place, progress, ready_file)
         running.callback(demo.stop)
         try:
@@ -172,8 +174,10 @@ class Demo:
             write_ready_file(self.ready_file, self.settings, self.place, self.pids())
 
     def pids(self) -> dict[str, int]:
+        """Every process by name; `supervisor`, this one, ends all the others on SIGINT or SIGTERM."""
         servers = {"postgres": self.postgres, "redis": self.redis}
-        return self.children.pids() | {name: server.pid for name, server in servers.items() if server is not None}
+        named = {name: server.pid for name, server in servers.items() if server is not None}
+        return {"supervisor": os.getpid()} | self.children.pids() | named
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + SERVE_PATIENCE_SECONDS
@@ -234,6 +238,8 @@ class Demo:
         """End everything this run started; safe at any point of it."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if self.ready_file is not None:  # first: who reads it afterwards would be sent to what is ending
+            remove_ready_file(self.ready_file, os.getpid())
         self.children.stop()
         for server in (self.redis, self.postgres):
             if server is not None:

