@@ -12,7 +12,7 @@ from domain.people.babies import Sex
 from domain.people.dates import Standing, birth_flaws, due_flaws
 from domain.people.members import NAME_LENGTH, CarerRole
 from domain.people.phones import EMAIL_LENGTH, normalised_email, normalised_phone
-from domain.people.places import place_flaws
+from domain.people.places import NOT_A_COUNTRY, NOT_A_LANGUAGE, canonical_language, countries, place_flaws
 from domain.platform.import_rows import Cells, Column, Flawed, Row, read_choice, read_date, read_time, refuse_rounded
 from domain.platform.sources import Channel, Purpose
 
@@ -26,8 +26,8 @@ COLUMNS = (
     Column("card", "Member card number. One card is one person: a second holder waits."),
     Column("household", "The source's id of the family; carers with the same value share babies."),
     Column("carer_role", "MOTHER, FATHER, GRANDPARENT, NANNY, OTHER or UNKNOWN."),
-    Column("language", "BCP 47: en, zh-Hans. Default en."),
-    Column("jurisdiction", "ISO 3166 country whose law binds: US, CN. Never guessed from the phone. Default US."),
+    Column("language", "What she reads, as a BCP 47 tag: en, zh-Hans, pt-BR. Default en."),
+    Column("jurisdiction", "ISO 3166-1 country whose law binds: US, CN, GB. Never guessed from the phone. Default US."),
     Column("time_zone", "IANA zone, such as Asia/Shanghai. Default: the installation's TIME_ZONE."),
     Column("store", "Code of her home store in this source."),
     Column("store_name", "With it an unknown store is created."),
@@ -91,11 +91,11 @@ def member_of(row: Row, *, phone_region: str, zone: ZoneInfo, now: datetime) -> 
     cells = Cells(row)
     today = now.astimezone(zone).date()
     external_id = cells.text("external_id", 200, is_required=True)
-    language = cells.text("language", 16) or "en"
-    jurisdiction = (cells.text("jurisdiction", 8) or "US").upper()
+    language = cells.read("language", _language) or "en"
+    jurisdiction = cells.read("jurisdiction", _country) or "US"
     time_zone = cells.text("time_zone", 64) or str(zone)
-    for flaw in place_flaws(language, jurisdiction, time_zone):
-        cells.wrong({"timeZone": "time_zone"}.get(flaw.field, flaw.field), "bad_choice", flaw.message)
+    for flaw in place_flaws(None, None, time_zone):
+        cells.wrong("time_zone", "bad_choice", flaw.message)
     joined_on = cells.read("joined_on", _past_date(today)) or today
     consents = cells.read("consents", _consents, 500) or ()
     version, text = cells.text("consent_version", 64) or "", cells.text("consent_text", 4_000) or ""
@@ -167,6 +167,19 @@ def _past_time(zone: ZoneInfo, now: datetime) -> Callable[[str], datetime]:
         return found
 
     return read
+
+
+def _language(text: str) -> str:
+    found = canonical_language(text)
+    if found is None:
+        raise Flawed("bad_language", NOT_A_LANGUAGE.message)
+    return found
+
+
+def _country(text: str) -> str:
+    if text.upper() not in countries():
+        raise Flawed("bad_country", NOT_A_COUNTRY.message)
+    return text.upper()
 
 
 def _phone(region: str) -> Callable[[str], str]:

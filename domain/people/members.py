@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 from domain.database import connection
 from domain.people.failures import MemberNotFound
 from domain.people.names import name_initials, name_key
-from domain.people.places import place_flaws
+from domain.people.places import canonical_language, place_flaws
 from domain.people.provenance import said_by
 from domain.people.scopes import is_in_scope
 from domain.platform.actors import Actor
@@ -149,6 +149,8 @@ async def update(
         name = given["full_name"].strip() if given["full_name"] else None
         given |= {"full_name": name, "name_source": said_by(actor) if name else None}
         given |= {"name_key": name_key(name) if name else None, "name_initials": name_initials(name) if name else None}
+    if "language" in given:
+        given |= {"language": canonical_language(given["language"])}
     async with in_transaction():
         if not await is_in_scope(actor, member_id):
             return MemberNotFound()

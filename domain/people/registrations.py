@@ -15,7 +15,7 @@ from domain.people.identities import SHAREABLE, IdentityKind
 from domain.people.members import NAME_LENGTH, CarerRole
 from domain.people.names import name_initials, name_key
 from domain.people.phones import is_fictional, normalised_email, normalised_phone
-from domain.people.places import place_flaws
+from domain.people.places import canonical_language, place_flaws
 from domain.people.provenance import said_by, system_of
 from domain.people.scopes import is_in_scope
 from domain.platform.actors import Actor
@@ -200,7 +200,7 @@ async def _insert_member(actor: Actor, given: Registration, household_id: UUID, 
         "name_source": said_by(actor) if name else None,
         "name_key": name_key(name) if name else None,
         "name_initials": name_initials(name) if name else None,
-        "language": given.language,
+        "language": canonical_language(given.language),
         "jurisdiction": given.jurisdiction,
         "time_zone": given.time_zone,
         "owner_id": actor.staff_id,  # who served her owns the contact

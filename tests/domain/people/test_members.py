@@ -65,7 +65,12 @@ async def test_an_update_touches_only_what_it_names(db: str) -> None:
     assert {row.full_name, row.name_key, row.name_source} == {None}
     assert isinstance(await members.update(actor, member.id, 3, MemberChanges()), ValidationError)
     frontend = make.frontend_actor()
-    noted = await members.update(frontend, member.id, 3, MemberChanges(handling_note="Spend more."))
+    nowhere = await members.update(actor, member.id, 3, MemberChanges(jurisdiction="UK", language="english"))
+    assert isinstance(nowhere, ValidationError)
+    assert {error.field for error in nowhere.errors} == {"jurisdiction", "language"}
+    assert isinstance(await members.update(actor, member.id, 3, MemberChanges(language="PT-br")), MemberUpdated)
+    assert (await Member.get(id=member.id)).language == "pt-BR"
+    noted = await members.update(frontend, member.id, 4, MemberChanges(handling_note="Spend more."))
     assert isinstance(noted, ValidationError)
 
 

@@ -115,6 +115,8 @@ async def test_a_grandmother_shares_the_family_phone_inside_the_family_only(db: 
         (by_phone(full_name="  "), "fullName"),
         (by_phone(time_zone="Mars/Olympus"), "timeZone"),
         (by_phone(jurisdiction="usa"), "jurisdiction"),
+        (by_phone(jurisdiction="XX"), "jurisdiction"),
+        (by_phone(language="klingonish"), "language"),
         (
             by_phone(consents=(GivenConsent(Purpose.CARE, Channel.SMS, ConsentEvidence("form")),)),
             "consents.text",

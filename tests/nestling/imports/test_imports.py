@@ -192,6 +192,18 @@ ORDERS = sheet(
 )  # fmt: skip
 
 
+async def test_a_country_or_language_that_nobody_registered_waits_with_how_to_write_it(tmp_path: Path) -> None:
+    lines = ["A1,us,EN", "A2,,", "A3,United States,en", "A4,UK,zh-hans-cn", "A5,CN,Chinese", "A6,XX,e"]
+    path = write(tmp_path / "members.csv", "external_id,jurisdiction,language\n" + "\n".join(lines) + "\n")
+    assert await load("members", path) == (2, 0, 4)
+    assert await issues("members") == {
+        (4, "jurisdiction", "bad_country"), (5, "jurisdiction", "bad_country"), (6, "language", "bad_language"),
+        (7, "jurisdiction", "bad_country"), (7, "language", "bad_language"),
+    }  # fmt: skip
+    kept = await rows("SELECT external_id, jurisdiction, language FROM members ORDER BY 1")
+    assert [tuple(row.values()) for row in kept] == [("A1", "US", "en"), ("A2", "US", "en")]
+
+
 async def test_orders_land_whole_or_wait_whole(tmp_path: Path) -> None:
     await load("members", write(tmp_path / "m.csv", "external_id,phone\nM1,13800138000\n"))
     path = write(tmp_path / "orders.csv", ORDERS)
