@@ -4,19 +4,39 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import closing
 from datetime import timedelta
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
 
+from domain.platform.roles import Role
 from nestling.settings import settings
-from nestling.words import counted
+from nestling.words import counted, this_command
+
+if TYPE_CHECKING:
+    from domain.platform.tokens import ApiToken, TokenNotFound
 
 users = typer.Typer(no_args_is_help=True, help="Accounts of staff.")
 tokens = typer.Typer(no_args_is_help=True, help="API tokens of services and of staff.")
 
 Login = Annotated[str, typer.Argument(help="The login, in lower case.")]
 T = TypeVar("T")
+ROLES = [role.value.lower() for role in Role if role not in (Role.MEMBER, Role.FRONTEND)]
+LANGUAGES = ["en", "zh-Hans"]
+
+
+def _role(text: str) -> str:
+    """Asked before the password is, so that nobody types one twice for nothing."""
+    if text.lower() not in ROLES:
+        raise typer.BadParameter(f"There is no role {text} for people: one of {', '.join(ROLES)}.")
+    return text.upper()
+
+
+def _language(text: str) -> str:
+    found = {name.lower(): name for name in LANGUAGES}.get(text.lower())
+    if found is None:
+        raise typer.BadParameter(f"The pages are not in {text}: one of {', '.join(LANGUAGES)}.")
+    return found
 
 
 def _with_database(work: Coroutine[Any, Any, T]) -> T:
@@ -35,9 +55,8 @@ def _told(answer: object, said: str) -> None:
     """Say what was done; a named failure is said in its own words, and the command fails."""
     from domain.platform.accounts import AccountNotFound, LoginTaken
     from domain.platform.failures import ValidationError
-    from domain.platform.tokens import TokenNotFound
 
-    if isinstance(answer, (AccountNotFound, LoginTaken, TokenNotFound)):
+    if isinstance(answer, (AccountNotFound, LoginTaken)):
         typer.echo((answer.__doc__ or type(answer).__name__).strip().splitlines()[0], err=True)
         raise typer.Exit(1)
     if isinstance(answer, ValidationError):
@@ -49,10 +68,10 @@ def _told(answer: object, said: str) -> None:
 @users.command("add")
 def add_user(
     login: Login,
-    role: Annotated[str, typer.Option(help="consultant, advisor, store_manager, operator, analyst or auditor.")],
+    role: Annotated[str, typer.Option(help=f"One of {', '.join(ROLES)}.", callback=_role)],
     *,
     staff: Annotated[str, typer.Option(help="external id of her row in staff: gives her scope.")] = "",
-    language: Annotated[str, typer.Option(help="en or zh-Hans")] = "en",
+    language: Annotated[str, typer.Option(help=f"One of {', '.join(LANGUAGES)}.", callback=_language)] = "en",
     password: Annotated[str, typer.Option(prompt=True, confirmation_prompt=True, hide_input=True)],
 ) -> None:
     """Make an account; its password is asked for."""
@@ -63,16 +82,11 @@ async def _add(login: str, password: str, role: str, staff: str, language: str) 
     from domain.commerce.staff import Staff
     from domain.platform.accounts import create_account
     from domain.platform.failures import ValidationError
-    from domain.platform.roles import Role
 
-    if role.upper() not in Role.__members__:
-        return ValidationError.of("role", f"There is no role {role}.")
     person = await Staff.get_or_none(external_id=staff) if staff else None
     if staff and person is None:
         return ValidationError.of("staff", f"There is no staff with the external id {staff}.")
-    return await create_account(
-        login, password, Role[role.upper()], staff_id=person.id if person else None, language=language
-    )
+    return await create_account(login, password, Role(role), staff_id=person.id if person else None, language=language)
 
 
 @users.command("password")
@@ -143,31 +157,59 @@ def add_token(
     login: Annotated[str, typer.Option(help="A person's, with her rights; without it a frontend service's.")] = "",
     days: Annotated[int, typer.Option(min=1, max=3660, help="How long it works.")] = 365,
 ) -> None:
-    """Make a token. It is shown this once; only its hash is kept."""
+    """Make a token. It is shown this once, alone on the standard output; only its hash is kept."""
     from domain.platform.tokens import Issued, issue_personal_token, issue_service_token
 
     ttl = timedelta(days=days)
     issued = _with_database(issue_personal_token(login, name, ttl=ttl) if login else issue_service_token(name, ttl=ttl))
     _told(issued, issued.secret if isinstance(issued, Issued) else "")
+    if isinstance(issued, Issued):  # not where a script reads the secret
+        typer.echo(f"Its id: {issued.id}. To revoke it: {this_command()} token revoke {issued.id}", err=True)
 
 
 @tokens.command("list")
 def list_tokens() -> None:
     """Every token that works, by its first characters; members' 15-minute tokens left out."""
-    from domain.platform.roles import Role
+    for token in _with_database(_listed()):
+        _show(token)
+
+
+async def _listed(**which: Any) -> "list[ApiToken]":
     from domain.platform.tokens import ApiToken
 
-    async def rows() -> list[ApiToken]:
-        return await ApiToken.filter(revoked_at__isnull=True).exclude(role=Role.MEMBER).order_by("created_at")
+    return await ApiToken.filter(revoked_at__isnull=True, **which).exclude(role=Role.MEMBER).order_by("created_at")
 
-    for token in _with_database(rows()):
-        until = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "for ever"
-        typer.echo(f"{token.id}  {token.prefix}…  {token.role.value:<14} {until}  {token.name}")
+
+def _show(token: "ApiToken", *, err: bool = False) -> None:
+    until = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "for ever"
+    typer.echo(f"{token.id}  {token.prefix}…  {token.role.value:<14} {until}  {token.name}", err=err)
 
 
 @tokens.command("revoke")
-def revoke(token_id: Annotated[UUID, typer.Argument(help="As `nestling token list` shows it.")]) -> None:
-    """Revoke a token: it stops working within 30 seconds."""
-    from domain.platform.tokens import revoke_token
+def revoke(
+    token: Annotated[str, typer.Argument(help="Its id or its name, as `nestling token list` shows them.")],
+) -> None:
+    """Revoke a token: it stops working within 30 seconds. Where several have the name, they are told and none is."""
+    answer = _with_database(_revoke(token))
+    if isinstance(answer, list):
+        typer.echo(f"{len(answer)} tokens are named {token}: revoke one by its id.", err=True)
+        for one in answer:
+            _show(one, err=True)
+        raise typer.Exit(1)
+    if not isinstance(answer, UUID):
+        told = f"No token that works has the id or the name {token}. Those that work: {this_command()} token list"
+        typer.echo(told, err=True)
+        raise typer.Exit(1)
+    typer.echo("It is revoked.")
 
-    _told(_with_database(revoke_token(token_id)), "It is revoked.")
+
+async def _revoke(token: str) -> "UUID | TokenNotFound | list[ApiToken]":
+    from domain.platform.tokens import TokenNotFound, revoke_token
+
+    named = await _listed(name=token)
+    if len(named) > 1:
+        return named
+    try:
+        return await revoke_token(named[0].id if named else UUID(token))
+    except ValueError:
+        return TokenNotFound()

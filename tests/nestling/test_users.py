@@ -9,7 +9,7 @@ import httpx
 from domain.platform.accounts import Account, create_account
 from domain.platform.roles import Role
 from domain.platform.sessions import LoggedIn, WrongLogin, log_in
-from domain.platform.tokens import ApiToken, issue_personal_token
+from domain.platform.tokens import ApiToken, issue_personal_token, issue_service_token
 from nestling.embedded.processes import free_port
 from tests.factories import make_staff
 from tests.nestling.commands import PRODUCTION, several
@@ -20,6 +20,11 @@ FIRST, SECOND = "a first long password", "a second long password"
 
 def _twice(password: str) -> str:
     return f"{password}\n{password}\n"
+
+
+def _unframed(words: str) -> str:
+    """What a framed error says, in one line."""
+    return " ".join(words.replace("│", " ").split())
 
 
 async def _may_enter(login: str, password: str) -> bool:
@@ -35,21 +40,25 @@ async def test_an_account_is_made_listed_changed_shut_and_opened_again(db: str, 
         tmp_path, db,
         (add, _twice(FIRST)),
         (add, _twice(FIRST)),
-        ("user add mia --role queen", _twice(FIRST)),
+        ("user add mia --role queen", ""),
+        ("user add mia --role member", ""),
+        ("user add mia --role advisor --language fr", ""),
         ("user add mia --role advisor --staff nobody", _twice(FIRST)),
         ("user add mia --role advisor", _twice("short")),
         ("user add mia --role advisor", f"{FIRST}\nanother one\n"),
         ("user shut mia", ""),
         ("user list", ""),
     )  # fmt: skip
-    assert [code for code, _ in told] == [0, 1, 1, 1, 1, 1, 1, 0]
+    assert [code for code, _ in told] == [0, 1, 2, 2, 2, 1, 1, 1, 1, 0]
     said = [words.strip().splitlines()[-1] for _, words in told]
-    assert said[:5] == [
-        "nora may sign in.", "Another account has this login.", "There is no role queen.",
-        "There is no staff with the external id nobody.", "At least 10 characters.",
-    ]  # fmt: skip
-    assert said[6] == "No account with this login."
-    assert said[7].split() == ["nora", "ADVISOR"]
+    assert said[:2] == ["nora may sign in.", "Another account has this login."]
+    for (_, words), wrong in zip(told[2:5], ("role queen", "role member", "not in fr"), strict=True):
+        assert wrong in words
+        assert "Password" not in words, "asked for before the mistake was told"
+    assert "consultant, advisor, store_manager, operator, analyst, auditor" in _unframed(told[2][1])
+    assert said[5:7] == ["There is no staff with the external id nobody.", "At least 10 characters."]
+    assert said[8] == "No account with this login."
+    assert said[9].split() == ["nora", "ADVISOR"]
     assert not any(FIRST in words for _, words in told)
     (account,) = await Account.all()
     assert (account.role, account.staff_id, account.language) == (Role.ADVISOR, staff.id, "zh-Hans")
@@ -65,6 +74,23 @@ async def test_an_account_is_made_listed_changed_shut_and_opened_again(db: str, 
     assert await several(tmp_path, db, ("user open nora", "")) == [(0, "nora may sign in.\n")]
     assert await _may_enter("nora", SECOND)
     assert not await _may_enter("nora", FIRST)
+
+
+async def test_a_token_is_revoked_by_its_name_or_its_id_and_a_wrong_one_is_told_in_words(
+    db: str, tmp_path: Path
+) -> None:
+    two, one = [await issue_service_token("tills") for _ in range(2)], await issue_service_token("frontend")
+    told = await several(
+        tmp_path, db, ("token revoke frontend", ""), ("token revoke frontend", ""), ("token revoke tills", ""),
+        (f"token revoke {two[0].id}", ""), ("token revoke tills", ""), ("token add till", ""),
+    )  # fmt: skip
+    assert [code for code, _ in told] == [0, 1, 1, 0, 0, 0]
+    assert "No token that works has the id or the name frontend." in told[1][1]
+    assert "2 tokens are named tills" in told[2][1]
+    assert all(str(token.id) in told[2][1] for token in two)
+    (left,) = await ApiToken.filter(revoked_at=None)
+    assert (left.name, await ApiToken.filter(id=one.id, revoked_at=None).exists()) == ("till", False)
+    assert f"token revoke {left.id}" in told[5][1]
 
 
 async def test_without_its_demo_accounts_a_database_is_served_in_production(db: str, tmp_path: Path) -> None:

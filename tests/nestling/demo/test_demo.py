@@ -248,6 +248,7 @@ def test_a_token_made_by_hand_is_let_in_until_it_is_revoked(installation: Instal
     assert httpx.post(graphql, **ask).json()["data"]["stores"]["edges"]
     listed = installation.command("token", "list").stdout
     (token_id,) = [line.split()[0] for line in listed.splitlines() if line.endswith("  till")]
+    assert f"token revoke {token_id}" in made.stderr
     assert secret not in listed
     assert "revoked" in installation.command("token", "revoke", token_id).stdout
     wait_for(lambda: "errors" in httpx.post(graphql, **ask).json(), 10)
