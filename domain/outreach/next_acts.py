@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from domain.care.callbacks import CallbackKind
+from domain.commerce.never_recommended import is_never_recommended
 from domain.commerce.products import FormulaClass
 from domain.database import connection
 from domain.outreach.act_rules import ActRules
@@ -93,6 +94,8 @@ async def calls(today: Today, how_many: int, per_owner: int) -> list[Intent]:
 def _call(today: Today, row: dict[str, Any]) -> Intent:
     kind = CallbackKind(row["kind"])
     facts = orjson.loads(row["facts"])
+    if is_never_recommended(facts.get("category") or ""):  # what she bought first is not always ours to name
+        facts["category"] = None
     key, formula_class = facts.pop("key"), FormulaClass(facts.pop("formula_class", FormulaClass.NONE))
     children = [child_from_json(values) for values in orjson.loads(row["children"])]
     ages = [youngest_months(child.dates, today.on) for child in children]

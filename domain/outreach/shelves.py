@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from domain.commerce.never_recommended import is_never_recommended
 from domain.commerce.products import FormulaClass
 from domain.database import connection
 from domain.sql import statement
@@ -45,10 +46,12 @@ def _data() -> tuple[tuple[str, ...], dict[str, list[str]]]:
     return tuple(document["never"]), document["labels"]
 
 
-def is_fit_to_suggest(category: str) -> bool:
+def is_fit_to_suggest(category: str, department: str = "") -> bool:
     """A shelf we have words for in both languages; no alcohol, no tobacco, nothing intimate or medical."""
     words, labels = _data()
-    return category in labels and not any(word in category.upper() for word in words)
+    if category not in labels or is_never_recommended(category, department):
+        return False
+    return not any(word in category.upper() for word in words)
 
 
 def shelf_label(category: str, language: str) -> str:
@@ -74,7 +77,8 @@ async def find_shelf(category: str) -> NamedShelf | None:
     Formula that nobody may promote is found all the same: the law says no to it, by its own rule.
     """
     rows = await connection().execute_query_dict(
-        "SELECT array_agg(DISTINCT formula_class::text) AS classes, bool_or(baby_class <> 'NONE') AS is_for_babies "
+        "SELECT array_agg(DISTINCT formula_class::text) AS classes, bool_or(baby_class <> 'NONE') AS is_for_babies, "
+        "coalesce(mode() WITHIN GROUP (ORDER BY department), '') AS department "
         "FROM products WHERE category = $1 AND is_merchandise",
         [category],
     )
@@ -83,7 +87,7 @@ async def find_shelf(category: str) -> NamedShelf | None:
     if strictest is None:
         return None
     is_left_to_law = strictest in (FormulaClass.UNKNOWN, FormulaClass.INFANT_FORMULA)
-    if not is_left_to_law and (strictest in NEVER_PROMOTED or not is_fit_to_suggest(category)):
+    if not is_left_to_law and (strictest in NEVER_PROMOTED or not is_fit_to_suggest(category, rows[0]["department"])):
         return None
     return NamedShelf(category, strictest, rows[0]["is_for_babies"])
 
@@ -97,6 +101,6 @@ async def suggestible_shelves(at: datetime) -> dict[str, Shelf]:
             row["is_for_babies"],
         )
         for row in rows
-        if is_fit_to_suggest(row["category"])
+        if is_fit_to_suggest(row["category"], row["department"])
     ]  # fmt: skip
     return {shelf.category: shelf for shelf in shelves if shelf.formula_class not in NEVER_PROMOTED}

@@ -3,7 +3,8 @@
 -- The base rate is that of all judged pairs of member and category; a model that was never judged has none, and then a
 -- category's scores spread over all scored members stand for it.
 SELECT score.category, score.base_rate, line.amount,
-    coalesce(product.formula_class, 'UNKNOWN') AS formula_class, coalesce(product.is_for_babies, false) AS is_for_babies
+    coalesce(product.formula_class, 'UNKNOWN') AS formula_class, coalesce(product.is_for_babies, false) AS is_for_babies,
+    coalesce(product.department, '') AS department
 FROM (
     SELECT s.category, coalesce(
         max((m.metrics->>'positives')::float8 / nullif((m.metrics->>'rows')::float8, 0)),
@@ -17,7 +18,8 @@ LEFT JOIN LATERAL (
     SELECT (array_agg(p.formula_class ORDER BY array_position(
             ARRAY['UNKNOWN', 'INFANT_FORMULA', 'SPECIAL_MEDICAL', 'FOLLOW_ON', 'GROWING_UP', 'BOTTLE_TEAT', 'COMPLEMENTARY',
                 'NONE'], p.formula_class::text)))[1] AS formula_class,
-        bool_or(p.baby_class <> 'NONE') AS is_for_babies
+        bool_or(p.baby_class <> 'NONE') AS is_for_babies,
+        mode() WITHIN GROUP (ORDER BY p.department) AS department
     FROM products p WHERE p.category = score.category
 ) product ON true
 LEFT JOIN (

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from domain.commerce.never_recommended import is_never_recommended
 from workers.scoring.collaborative import Matrix, Owned, Tastes
 from workers.scoring.frames import Floats, frame, ratio
 from workers.scoring.history import History, Ints
 
 NOT_CATEGORIES = {"", "UNKNOWN"}
+"""What stands for no category at all."""
 FEWEST_BUYERS = 10
 CHUNK_MEMBERS = 5_000
 MOST_PAIRS = 5_000_000
@@ -61,6 +63,14 @@ class Pairs:
     values: pd.DataFrame
 
 
+def recommendable(history: History) -> npt.NDArray[np.bool_]:
+    """Of each category, whether a score or a reason may name it at all."""
+    named = zip(history.categories, history.departments, strict=True)
+    return np.array(
+        [name not in NOT_CATEGORIES and not is_never_recommended(name, of) for name, of in named], dtype=bool
+    )
+
+
 class Shelf:
     """All that is known as of `history.as_of`, ready to be asked for any members' candidates."""
 
@@ -70,8 +80,8 @@ class Shelf:
         self.members = np.unique(self.owned.member)
         self.tastes = Tastes.fit(self.owned)
         self.buyers = self.owned.per_category()
-        named = np.array([name not in NOT_CATEGORIES for name in history.categories], dtype=bool)
-        self.open = np.flatnonzero(named & (self.buyers[: named.size] >= FEWEST_BUYERS))
+        self.recommendable = recommendable(history)
+        self.open = np.flatnonzero(self.recommendable & (self.buyers[: self.recommendable.size] >= FEWEST_BUYERS))
         _, self.department = np.unique(np.array(history.departments, dtype=str), return_inverse=True)
 
     def chunks(self, members: Ints) -> Iterator[Pairs]:

@@ -107,7 +107,8 @@ def _labelled(history: History, cut_off: date) -> Labelled:
     # What came after, by the same category numbers: a pair's key is in it, or it is not.
     after = history.between(history.baskets, cut_off, cut_off + timedelta(days=HORIZON_DAYS))
     width = shelf.owned.width
-    bought = np.unique(after["member"] * width + after["category"])
+    may_be_named = shelf.recommendable[after["category"]]
+    bought = np.unique((after["member"] * width + after["category"])[may_be_named])
     fresh = bought[~np.isin(bought, shelf.owned.member * width + shelf.owned.category)]
     labels = np.isin(pairs.member * width + pairs.category, fresh).astype(np.float64)
     whose = np.searchsorted(members, fresh // width)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 from tortoise import Tortoise
 
+from domain.commerce import never_recommended
 from domain.database import tortoise_config
 from domain.insight import models, scores
 from domain.platform.clock import real_now
@@ -31,7 +32,14 @@ LIVE_CATEGORIES = 10
 """The best so many categories of each member are kept in the table; an export has all."""
 RECIPES = {
     churn.NAME: [churn.PARAMS, churn.ROUNDS, churn.RFM, churn.STEP_DAYS, NAMES],
-    cross_sell.NAME: [cross_sell.PARAMS, cross_sell.ROUNDS, cross_sell.CUT_OFFS, cross_sell.NEGATIVES_KEPT, COLUMNS],
+    cross_sell.NAME: [
+        cross_sell.PARAMS,
+        cross_sell.ROUNDS,
+        cross_sell.CUT_OFFS,
+        cross_sell.NEGATIVES_KEPT,
+        COLUMNS,
+        never_recommended.version(),
+    ],
 }
 """What a model was made by; a registered one is only reused for the same recipe."""
 FEATURE_HASHES = {churn.NAME: feature_hash(), cross_sell.NAME: feature_hash(COLUMNS)}

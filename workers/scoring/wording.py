@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from domain.insight.reasons import AGAINST, FOR
-from workers.scoring.candidates import NOT_CATEGORIES, Pairs, Shelf
+from workers.scoring.candidates import Pairs, Shelf
 from workers.scoring.churn import ChurnScores
 from workers.scoring.features import REASON_OF
 from workers.scoring.learners import Learner
@@ -153,7 +153,7 @@ def cross_sell_reasons(shelf: Shelf, pairs: Pairs, chosen: npt.NDArray[np.int64]
     member, category = pairs.member[chosen], pairs.category[chosen]
     whose = np.unique(member)
     ever = shelf.owned.dense(whose, np.ones(shelf.owned.member.size, dtype=np.float32))
-    sayable = np.array([name not in NOT_CATEGORIES for name in names]) & (history.category_baby == 0)
+    sayable = shelf.recommendable & (history.category_baby == 0)
     weight = ever[np.searchsorted(whose, member)] * np.where(sayable[:, None], shelf.tastes.ease, 0).T[category]
     best = np.argsort(-weight, axis=1, kind="stable")[:, :BECAUSE]
     values = pairs.values.iloc[chosen]

@@ -150,10 +150,12 @@ async def test_calls_go_to_who_is_worth_it_and_lists_stay_workable(clock: str) -
 
 
 async def test_calls_for_new_customers_running_low_and_new_stages(clock: str) -> None:
-    newcomer, runner, feeding, preterm = await many(4)
+    newcomer, runner, feeding, preterm, toaster = await many(5)
     diapers = await make_product("DIAPERS & DISPOSABLES", baby_class=BabyClass.DIAPER)
     await Member.filter(id=newcomer.id).update(joined_on=TODAY - timedelta(days=7))
     await make_order(newcomer, NOON - timedelta(days=7), "25.00", diapers)
+    await Member.filter(id=toaster.id).update(joined_on=TODAY - timedelta(days=7))
+    await make_order(toaster, NOON - timedelta(days=7), "25.00", await make_product("IMPORTED WINE"))
     for days_ago in (50, 34, 16):
         await make_order(runner, NOON - timedelta(days=days_ago), "25.00", diapers)
     await make_baby(
@@ -164,11 +166,12 @@ async def test_calls_for_new_customers_running_low_and_new_stages(clock: str) ->
     )
     await run(TODAY)
     briefs = {}
-    for member in (newcomer, runner, feeding):
+    for member in (newcomer, runner, feeding, toaster):
         [message] = [m for m in await planned_for(member) if m.channel is Channel.CALL]
         briefs[member.id] = (message.params["call"]["kind"], why(message.params["call"]), message.purpose)
     assert briefs[newcomer.id][0::2] == ("NEW_CUSTOMER_RETURN", Purpose.CARE)
     assert briefs[newcomer.id][1] == "New customer: the first purchase was 7 days ago, mostly diapers; not back yet."
+    assert briefs[toaster.id][1] == "New customer: the first purchase was 7 days ago; not back yet."
     assert briefs[runner.id] == (
         "CAN_FINISH", "Probably running low on diapers: buys every 17 days, last time 16 days ago.", Purpose.PROMOTION,
     )  # fmt: skip

@@ -24,6 +24,7 @@ from domain.insight.scores import StaleScores, publish
 from domain.platform.clock import real_now
 from workers.scoring.job import ScoringFailed, run
 
+NEVER = {"BEERS/ALES", "DOMESTIC WINE", "IMPORTED WINE", "LIQUOR", "CIGARETTES", "TOBACCO OTHER"}
 TODAY, PAST = date(2017, 12, 15), date(2017, 11, 1)
 
 
@@ -68,7 +69,10 @@ async def test_a_run_publishes_explains_and_repeats_itself(opened: str, tmp_path
     assert {r["member_id"] for r in live} == {r["member_id"] for r in active}
     said_in_order = [float(str(r["probability"])) for r in live]
     assert said_in_order == sorted(said_in_order, reverse=True)
-    for row in await rows("SELECT reasons::text AS why FROM scores"):
+    scored = await rows("SELECT category, reasons::text AS why FROM scores")
+    assert not {row["category"] for row in scored} & NEVER
+    assert not [row for row in scored for name in NEVER if f'"{name}"' in row["why"]], "no reason names them either"
+    for row in scored:
         reasons = json.loads(str(row["why"]))
         assert {reason["code"] for reason in reasons} <= CODES
         assert len(say_all(reasons, "en")) == len(say_all(reasons, "zh-Hans")) == len(reasons) > 0
@@ -118,6 +122,9 @@ async def test_the_past_is_exported_and_the_live_scores_stay(opened: str, tmp_pa
     assert {(r["model"], r["category"]) for r in leaving} == {("churn", "")}
     buying = pq.read_table(tmp_path / "cross_sell.parquet").to_pylist()
     assert len({(r["member"], r["category"]) for r in buying}) == len(buying) == report.models[1].exported > 1000
+    sold = await rows("SELECT DISTINCT category FROM products")
+    assert {r["category"] for r in sold} >= NEVER, "the families buy them, and the files do not name them"
+    assert not {r["category"] for r in buying} & NEVER
     owned = await rows(
         "SELECT DISTINCT m.external_id, p.category FROM order_lines l JOIN orders o ON o.id = l.order_id "
         "JOIN products p ON p.id = l.product_id JOIN members m ON m.id = o.member_id "
