@@ -5,6 +5,7 @@ import contextlib
 import re
 from datetime import date, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -19,6 +20,9 @@ from domain.commerce.products import BabyClass, FormulaClass
 from domain.commerce.staff import RowScope
 from domain.gateway.direct_messages import MessagePlanned, send_to_member
 from domain.gateway.messages import Message, MessageState
+from domain.gateway.previews import previews
+from domain.gateway.renderings import Letterhead
+from domain.gateway.unsubscribes import UnsubscribeLinks
 from domain.outreach import templates
 from domain.people.identities import IdentityKind
 from domain.people.members import Member
@@ -45,6 +49,7 @@ from tests.factories import (
 )
 
 PASSWORD = "correct horse battery"
+LETTERHEAD = Letterhead("Nestling", UnsubscribeLinks("https://crm.example", b"k" * 32))
 
 
 async def _sign_in(
@@ -375,6 +380,67 @@ async def test_an_operator_reads_every_message_and_why_one_was_not_sent(db: str,
     assert "Mia Reed" in body
     assert "Emma Johnson" not in body
     assert "No consent to this purpose on this channel" in body
+    assert "It would have read:" in body
+    assert "Nestling: Hi Mia! The crib you asked for is back." in body
+    await page.goto(f"{site}/outbox?lang=zh-Hans&show=NOT_SENT")
+    assert "未发送。原本的内容为：" in await page.inner_text("main")
+    await Message.filter(member_id=silent.id).update(template_version=99)  # a wording that is gone
+    await page.reload()
+    assert "未生成正文：没有可显示的内容。" in await page.inner_text("main")
+    await Message.filter(member_id=silent.id).update(template_version=2)
+    for role in (Role.ANALYST, Role.AUDITOR):
+        assert await previews(await make_actor(role), await _message_ids(silent), LETTERHEAD) == {}
+    nobodys = await make_actor(Role.ADVISOR, scope=RowScope.OWN)
+    assert await previews(nobodys, await _message_ids(silent), LETTERHEAD) == {}
+    assert len(await previews(operator, await _message_ids(silent), LETTERHEAD)) == 1
+
+
+async def _message_ids(member: Member) -> list[UUID]:
+    return [message.id for message in await Message.filter(member_id=member.id)]
+
+
+async def test_the_outbox_is_narrowed_by_channel_purpose_and_member_without_her_card_in_the_address(
+    db: str, site: str, browser: Browser
+) -> None:
+    await set_business_clock(NOON)
+    await templates.seed()
+    operator, emma = await make_actor(Role.OPERATOR), await _family()
+    mia = await make_member(full_name="Mia Reed", external_id="POS-77")
+    await make_reachable(mia, phone="+12025550111", email="mia@example.com")
+    for member, channel, purpose in (
+        (emma, Channel.SMS, Purpose.CARE), (emma, Channel.EMAIL, Purpose.SERVICE), (mia, Channel.SMS, Purpose.SERVICE),
+    ):  # fmt: skip
+        answer = await send_to_member(operator, member.id, channel, purpose, text="The crib is back.")
+        assert isinstance(answer, MessagePlanned)
+    page = await _sign_in(browser, site, Role.OPERATOR, phone=True)
+    assert await page.locator("article").count() == 3
+    await _is_accessible(page)
+    await page.select_option("#purpose", "SERVICE")
+    await page.fill("#q", "880012345678")  # the whole form by the keyboard
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    told = await page.locator("article").all_inner_texts()
+    assert len(told) == 1
+    assert "Emma Johnson" in told[0]
+    assert "Only to Emma Johnson." in await page.inner_text("main")
+    assert "880012345678" not in page.url
+    assert await page.locator(".tally b").first.inner_text() == "1"
+    await _is_accessible(page)
+    await page.fill("#q", "POS-77")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    assert "Mia Reed" in await page.locator("article").inner_text()
+    await page.click(".tally a >> nth=1")
+    assert "Only to Mia Reed." in await page.inner_text("main"), "a group is of what is shown"
+    await page.fill("#q", "nobody's card")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    assert "No member whom you may see has this card or id." in await page.inner_text("[role=alert]")
+    await page.goto(f"{site}/outbox?lang=zh-Hans&channel=EMAIL&member=Member:{any_id()}&show=HELD&purpose=WAR")
+    assert await page.input_value("#channel") == "EMAIL"
+    await page.click("text=清除筛选")
+    await page.goto(f"{site}/outbox")
+    assert await page.locator("article").count() == 3
 
 
 async def test_the_outbox_says_whom_it_counts_and_what_accepted_means(db: str, site: str, browser: Browser) -> None:
