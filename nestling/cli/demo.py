@@ -42,7 +42,8 @@ def prepare(*, households: Households = None) -> None:
 
 @app.command()
 def advance(by: Annotated[str, typer.Argument(help="How far: 7d, 12h, 2w.")]) -> None:
-    """Let time pass: move the demo's clock, bring in what was bought meanwhile, and tell what the worker made of it."""
+    """Let time pass, day by day: bring in what was bought, have the worker score each day and plan its care and calls,
+    and tell what came of it."""
     from nestling.demo.advance import span
     from nestling.demo.preflight import refuse_without_extras
     from nestling.opening import services
@@ -57,8 +58,8 @@ def advance(by: Annotated[str, typer.Argument(help="How far: 7d, 12h, 2w.")]) ->
 
 
 async def _advance(opened: Settings, how_far: timedelta) -> None:
-    from nestling.demo.advance import advance as move
-    from nestling.demo.new_day import missing, report, wait_for_worker
+    from nestling.demo.days import live
+    from nestling.demo.new_day import missing, report
     from nestling.demo.place import Place
     from nestling.demo.progress import Progress
     from nestling.opening import database
@@ -67,14 +68,11 @@ async def _advance(opened: Settings, how_far: timedelta) -> None:
 
     progress, zone = Progress(), ZoneInfo(opened.TIME_ZONE)
     async with database(opened):
-        moved = await move(opened.DATABASE_URL, how_far, progress.line)
-        with progress.step("The worker's new day") as say:
-            is_served = Place(opened.DATA_DIR).serving() is not None
-            day = await wait_for_worker(daily_jobs(worker_config(opened)), zone, say, is_served=is_served)
-            say("done" if day.is_done else "not finished")
-        new = {"orders": moved.orders, "members": moved.members, "babies": moved.babies}
-        progress.console.print(await report(day, moved.before, new, zone))
-    for line in missing(day, f"{this_command()} demo"):
+        jobs, is_served = daily_jobs(worker_config(opened)), Place(opened.DATA_DIR).serving() is not None
+        lived = await live(opened.DATABASE_URL, how_far, jobs, zone, progress, is_served=is_served)
+        new = {"orders": lived.moved.orders, "members": lived.moved.members, "babies": lived.moved.babies}
+        progress.console.print(await report(lived.day, lived.moved.before, new, zone))
+    for line in missing(lived.day, f"{this_command()} demo", lived.passed_over):
         progress.line(line)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,14 @@ SELECT (SELECT count(*)::int FROM callback_tasks WHERE state = 'OPEN' AND expire
        EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1)
        OR EXISTS (SELECT FROM cron_ticks WHERE state = 'RUNNING' AND lease_until > clock_timestamp()) AS has_worker
 """
+WAYS = (
+    ("delivered", ("DELIVERED",), ""),
+    ("with the provider", ("ACCEPTED", "UNKNOWN"), "on the way: its receipt has not come yet"),
+    ("still to leave", ("PLANNED", "HELD", "QUEUED", "SENDING"), "on the way: wait for their hour or their turn"),
+    ("not delivered", ("UNDELIVERED", "FAILED", "DEAD", "UNKNOWN_FINAL"), "the outbox page says why"),
+    ("no longer wanted", ("EXPIRED", "CANCELLED", "SUPPRESSED"), "too late, called off, or no longer allowed"),
+)
+"""Where a planned message can be, in the order of its life; what never was to leave is told beside."""
 CLOSED = (
     ("expired", "expired", "their time passed and nobody called"), ("done", "finished", ""),
     ("cancelled", "called off", "no longer wanted, or no longer allowed"),
@@ -116,9 +124,13 @@ async def _look(jobs: list[Job], zone: ZoneInfo, *, is_served: bool) -> NewDay:
     return NewDay(is_served or rows[0]["has_worker"], states, dates, rows[0]["late"])
 
 
-def missing(day: NewDay, demo_command: str) -> list[str]:
-    """What the table cannot tell yet, in sentences; nothing when the day is done."""
-    said = [f"The worker failed at the {name}; its log says why, and the next day tries again." for name in day.failed]
+def missing(day: NewDay, demo_command: str, passed_over: int = 0) -> list[str]:
+    """What the table cannot tell yet, in sentences; nothing when every day is done. `passed_over`: days not lived."""
+    said = []
+    if passed_over:
+        days = counted(passed_over, "day")
+        said.append(f"{days} passed without scores, calls and care: a worker makes up for the newest day only.")
+    said += [f"The worker failed at the {name}; its log says why, and the next day tries again." for name in day.failed]
     left = day.left + (["calls that are too late"] if day.late_calls else [])
     if left and day.has_worker:
         said.append(
@@ -152,28 +164,64 @@ async def _tell_scores(table: Table) -> None:
 
 
 async def _tell_care(table: Table, day: NewDay, before: Lists) -> None:
-    """The newest care run, when it was due since; where several days went by, they are not made up for."""
+    """What the care runs that came due since planned: messages, with where they are now, and calls by themselves."""
     due = day.dates.get("care_run")
     if due is None:
         return
     if due <= before.at:
         table.add_row("Messages planned", "0", f"the care run of {due:%Y-%m-%d} was before; the next is at {due:%H:%M}")
         return
-    run = await planned(due.date())
-    for verdict, told in (("SEND", "planned"), ("HOLD", "held"), ("SUPPRESS", "suppressed")):
-        found = [row for row in (run.by if run else ()) if row["verdict"] == verdict and row["channel"] != "CALL"]
-        table.add_row(f"Messages {told}", f"{sum(row['n'] for row in found):,}", _reasons(found, verdict, run))
+    first = due  # of the days since, the first whose care run came due
+    while first - timedelta(days=1) > before.at:
+        first -= timedelta(days=1)
+    runs = await _runs(first.date(), due.date())
+    for kind, is_call in (("Messages", False), ("Calls", True)):
+        for verdict, told in (("SEND", "planned"), ("HOLD", "held"), ("SUPPRESS", "suppressed")):
+            rows = [row for run in runs for row in run.by]
+            found = [row for row in rows if row["verdict"] == verdict and (row["channel"] == "CALL") == is_call]
+            note = _days_of(runs) if verdict == "SEND" else _reasons(found)
+            table.add_row(f"{kind} {told}", f"{sum(row['n'] for row in found):,}", note)
+        if not is_call:
+            await _tell_ways(table, first.date(), due.date(), sum(row["n"] for row in found))
 
 
-def _reasons(found: list[dict[str, Any]], verdict: str, run: CareReport | None) -> str:
-    """The reasons that hold most messages back, largest first; of those to send, whose day they are for."""
-    if verdict == "SEND":
-        return f"care run of {run.run_on}" if run else "not yet"
+async def _runs(first: date, last: date) -> list[CareReport]:
+    rows = await _rows("SELECT run_on FROM care_runs WHERE run_on BETWEEN $1 AND $2 ORDER BY 1", first, last)
+    return [run for row in rows if (run := await planned(row["run_on"])) is not None]
+
+
+def _days_of(runs: list[CareReport]) -> str:
+    if not runs:
+        return "not yet"
+    if len(runs) == 1:
+        return f"care run of {runs[0].run_on}"
+    return f"{len(runs)} care runs, {runs[0].run_on} to {runs[-1].run_on}"
+
+
+def _reasons(found: list[dict[str, Any]]) -> str:
+    """The reasons that hold most of them back, largest first."""
     by_reason: dict[str, int] = {}
     for row in found:
         by_reason[row["reason"]] = by_reason.get(row["reason"], 0) + row["n"]
     largest = sorted(by_reason.items(), key=lambda item: -item[1])[:3]
     return ", ".join(f"{reason.lower().replace('_', ' ')} {n:,}" for reason, n in largest)
+
+
+async def _tell_ways(table: Table, first: date, last: date, suppressed: int) -> None:
+    """Where the messages of these runs are now: with her, with the provider, still to leave, or at an end.
+
+    `suppressed`: how many never were to leave; whoever was held and then suppressed is no longer wanted.
+    """
+    rows = await _rows(
+        "SELECT m.state, count(*)::int AS n FROM messages m JOIN care_runs r ON r.id = m.care_run_id "
+        "WHERE r.run_on BETWEEN $1 AND $2 AND m.channel <> 'CALL' GROUP BY 1",
+        first, last,
+    )  # fmt: skip
+    counts = {row["state"]: row["n"] for row in rows}
+    counts["SUPPRESSED"] = counts.get("SUPPRESSED", 0) - suppressed
+    for told, states, why in WAYS:
+        number = sum(counts.get(state, 0) for state in states)
+        table.add_row(f"  {told}", f"{number:,}", why if number else "")
 
 
 async def _tell_calls(table: Table, before: Lists) -> None:

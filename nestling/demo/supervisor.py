@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 
 from nestling.demo.children import Child, Children
+from nestling.demo.dispatch import dispatch_state, wait_for_dispatch
 from nestling.demo.place import Place
 from nestling.demo.preflight import choose_port, refuse_without_extras
 from nestling.demo.progress import Progress
@@ -29,12 +30,6 @@ from nestling.settings import NO_REDIS, Settings
 LOOK_SECONDS = 0.3
 SERVE_PATIENCE_SECONDS = 60.0
 DISPATCH_PATIENCE_SECONDS = 60.0
-DISPATCH_STATE = """
-SELECT count(*) FILTER (WHERE state IN ('PLANNED', 'QUEUED', 'SENDING') AND attempt <= 1 AND next_attempt_at IS NULL
-                        AND not_before <= business_now()) AS waiting,
-       count(*) FILTER (WHERE state IN ('ACCEPTED', 'DELIVERED', 'UNDELIVERED', 'UNKNOWN', 'FAILED')) AS handed
-FROM messages
-"""
 
 
 def run_demo(settings: Settings, *, ready_file: Path | None, households: int | None) -> None:
@@ -194,14 +189,12 @@ class Demo:
 
     def _wait_for_dispatch(self, say: Callable[[str], None]) -> None:
         """Until nothing waits for its first attempt. What a provider delays or leaves open goes on while we serve."""
-        until = time.monotonic() + DISPATCH_PATIENCE_SECONDS
-        while time.monotonic() < until:
+
+        async def look() -> tuple[int, int]:
             self.children.mend()
-            left, sent = asyncio.run(_dispatch_state(self.settings.DATABASE_URL))
-            say(f"{sent:,} handed to providers, {left:,} to go")
-            if left == 0:
-                return
-            time.sleep(0.5)
+            return await dispatch_state(self.settings.DATABASE_URL)
+
+        asyncio.run(wait_for_dispatch(look, say, DISPATCH_PATIENCE_SECONDS))
 
     def watch(self) -> None:
         """Until Ctrl-C: start again whatever dies."""
@@ -274,12 +267,3 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-async def _dispatch_state(database_url: str) -> tuple[int, int]:
-    reader = await asyncpg.connect(database_url)
-    try:
-        row = await reader.fetchrow(DISPATCH_STATE)
-    finally:
-        await reader.close()
-    return row["waiting"], row["handed"]

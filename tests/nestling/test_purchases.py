@@ -1,6 +1,6 @@
 """The demo's purchases are real, whole and never shifted; the people around them are made up and say so."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,13 +8,17 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 import pytest
 import pytest_asyncio
+from rich.console import Console
 
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.database import connection
 from domain.platform import cron
 from domain.platform.clock import business_now, set_business_clock
+from nestling.demo import new_day
 from nestling.demo.advance import advance, span
+from nestling.demo.days import live, stops
 from nestling.demo.new_day import missing, report, wait_for_worker
+from nestling.demo.progress import Progress
 from nestling.demo.purchases import import_orders, import_purchases
 from nestling.demo.purchases.classes import classify
 from nestling.demo.purchases.source import CORE_BABY, households_in_order, purchases
@@ -25,6 +29,7 @@ from nestling.opening import NotReady
 from nestling.settings import Settings
 from nestling.wiring import worker_config
 from workers.daily import daily_jobs
+from workers.jobs import Job
 
 START = datetime(2017, 12, 15, 10, tzinfo=UTC)
 HOUSEHOLDS = 60
@@ -218,6 +223,36 @@ async def test_without_a_worker_it_says_who_will_do_the_rest(demo: str) -> None:
     assert missing(ended, "nestling demo") == [
         "The worker failed at the scores; its log says why, and the next day tries again."
     ]
+
+
+def test_a_jump_stops_on_the_evening_of_every_day_whose_jobs_come_due() -> None:
+    jobs, zone = [Job("care_run", time(6), nothing)], ZoneInfo("Asia/Shanghai")  # 8 hours ahead, all year
+    morning = datetime(2017, 12, 15, 2, tzinfo=UTC)  # 10:00 there
+    evenings = [datetime(2017, 12, day, 10, tzinfo=UTC) for day in range(15, 23)]
+    assert stops(morning, timedelta(hours=3), jobs, zone) == [morning + timedelta(hours=3)]
+    assert stops(morning, timedelta(days=2), jobs, zone) == [evenings[1], morning + timedelta(days=2)]
+    assert stops(morning, timedelta(days=7), jobs, zone) == [*evenings[1:7], morning + timedelta(days=7)]
+    assert stops(morning - timedelta(hours=5), timedelta(days=1), jobs, zone) == [
+        evenings[0], morning + timedelta(hours=19),
+    ]  # fmt: skip
+    late = timedelta(days=1, hours=12)  # till 22:00: the last day's jobs are due on its evening
+    assert stops(morning, late, jobs, zone) == [evenings[1], morning + late]
+
+
+async def nothing(_: datetime) -> str:
+    return ""
+
+
+async def test_without_a_worker_the_days_pass_at_once_and_that_is_said(
+    demo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_day, "WORKER_SECONDS", 0.2)  # seconds of patience, not a behaviour
+    jobs, zone = daily_jobs(worker_config(Settings(DATABASE_URL=demo, _env_file=None))), ZoneInfo("UTC")  # type: ignore[call-arg]
+    lived = await live(demo, timedelta(days=5), jobs, zone, Progress(Console(quiet=True)), is_served=False)
+    assert abs(lived.moved.now - (START + timedelta(days=5))) < timedelta(minutes=1)
+    assert lived.passed_over == 4
+    assert missing(lived.day, "nestling demo", lived.passed_over)[0].startswith("4 days passed without scores")
+    assert await one("SELECT count(*) FROM orders WHERE ordered_at >= $1", START) == lived.moved.orders > 0
 
 
 async def test_what_is_made_up_says_so_and_what_is_measured_is_not_mixed_with_it(demo: str) -> None:

@@ -1,0 +1,81 @@
+"""The days of `nestling demo advance`, lived one by one: each has its purchases, its scores, its calls and its care."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from domain.platform.clock import business_now
+from nestling.demo.advance import Advanced, advance
+from nestling.demo.dispatch import dispatch_state, wait_for_dispatch
+from nestling.demo.new_day import NewDay, wait_for_worker
+from nestling.demo.progress import Progress
+from workers.jobs import Job
+
+EVENING = time(18)
+"""Where a day is stopped at on the way: its jobs are due by then, and messages may still go out."""
+MOST_DAYS = 31
+"""Of a longer jump only so many last days are lived; the ones before are passed over, and that is said."""
+DISPATCH_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """What all the days brought together, and how far the last one came."""
+
+    moved: Advanced
+    day: NewDay
+    passed_over: int  # days whose jobs nobody ran: a jump too long, or no worker
+
+
+def stops(start: datetime, by: timedelta, jobs: list[Job], zone: ZoneInfo) -> list[datetime]:
+    """The moments to stop at, ascending: the evening of every day whose jobs come due on the way, and the end."""
+    end, due = start + by, max(job.at for job in jobs)
+    found = set()
+    day = start.astimezone(zone).date()
+    while day <= end.astimezone(zone).date():
+        begins, evening = (datetime.combine(day, at, zone).astimezone(UTC) for at in (due, max(due, EVENING)))
+        if start < begins <= end:
+            found.add(min(evening, end))
+        day += timedelta(days=1)
+    return sorted(found | {end})
+
+
+async def live(
+    url: str, by: timedelta, jobs: list[Job], zone: ZoneInfo, progress: Progress, *, is_served: bool
+) -> Lived:
+    """Move the clock day by day, waiting for the worker on each; where none is seen, at once to the end.
+
+    Interrupted, it has moved as far as it says, and the next advance goes on from there. Needs the ORM open.
+    """
+    start = await business_now()
+    ahead = stops(start, by, jobs, zone)
+    passed_over, ahead = max(len(ahead) - MOST_DAYS, 0), ahead[-MOST_DAYS:]
+    if passed_over:
+        progress.line(f"The last {MOST_DAYS} days are lived one by one; the {passed_over} before them pass at once.")
+    total: Advanced | None = None
+    for number, stop in enumerate(ahead, start=1):
+        is_last = stop == ahead[-1]
+        moved = await advance(url, max(stop - await business_now(), timedelta()), progress.line if is_last else _quiet)
+        total = moved if total is None else _sum(total, moved)
+        title = f"The worker's {stop.astimezone(zone):%a %d %b}" + (f" ({number} of {len(ahead)})" if ahead[1:] else "")
+        with progress.step(title) as say:
+            day = await wait_for_worker(jobs, zone, say, is_served=is_served)
+            if day.is_done:
+                await wait_for_dispatch(lambda: dispatch_state(url), say, DISPATCH_SECONDS)
+            say("done" if day.is_done else "not finished")
+        if not (day.is_done or day.has_worker) and not is_last:
+            progress.line("No worker is seen: the days that are left pass at once, without their care.")
+            moved = await advance(url, max(ahead[-1] - await business_now(), timedelta()), progress.line)
+            return Lived(_sum(total, moved), await wait_for_worker(jobs, zone, _quiet, patience=0), len(ahead) - number)
+    assert total is not None
+    return Lived(total, day, passed_over)
+
+
+def _sum(before: Advanced, moved: Advanced) -> Advanced:
+    return replace(
+        moved, orders=before.orders + moved.orders, lines=before.lines + moved.lines,
+        members=before.members + moved.members, babies=before.babies + moved.babies, before=before.before,
+    )  # fmt: skip
+
+
+def _quiet(_: str) -> None: ...
