@@ -20,6 +20,10 @@ from domain.platform.sources import Channel, Purpose
 from domain.stages.wording import is_chinese
 
 LONGEST_VALUE = 1000  # characters of one parameter
+BREAK = "\ue000"
+"""A value's line break on its way through HTML; of a private area, so that no value holds one itself."""
+BLANK_LINE = re.compile(rf"[ \t]*{BREAK}(?:[ \t]*{BREAK})+[ \t]*")
+PARAGRAPH = re.compile(r"(<p\b[^>]*>)[^<]*</p>")
 TAGS = ("assign", "break", "case", "comment", "content", "continue", "echo", "for", "illegal", "if", "output", "unless")
 FILTERS = ("capitalize", "default", "downcase", "escape", "round", "size", "strip", "truncate", "upcase")
 
@@ -93,13 +97,16 @@ def render(
     flaw = _flaw(params, text.channel)
     if flaw is not None:
         return RenderFailed(flaw)
-    values = {key: _plain(value) if isinstance(value, str) else value for key, value in params.items()}
+    values = {key: _plain(value).strip("\n") if isinstance(value, str) else value for key, value in params.items()}
     values |= _given(text, values, reader, brand)
     try:
         subject = one_line(_parsed(text.subject, False).render(**values))
         body = _parsed(text.body, False).render(**values).strip()
         values |= {"subject": subject, "unsubscribe_url": unsubscribe_url}
-        html = _parsed(text.body_html, True).render(**values)
+        marked = {
+            name: value.replace("\n", BREAK) if isinstance(value, str) else value for name, value in values.items()
+        }
+        html = _broken(_parsed(text.body_html, True).render(**marked))
     except LiquidError as error:
         return RenderFailed(_failure(error))
     if text.channel is Channel.SMS:
@@ -107,6 +114,14 @@ def render(
     if text.channel is Channel.EMAIL:
         body = f"{body}\n\n{values['footer']}{' ' + unsubscribe_url if unsubscribe_url else ''}"
     return Rendered(subject, body, html)
+
+
+def _broken(html: str) -> str:
+    """Values' line breaks as HTML says them: a blank line ends the paragraph it stands in, any other is <br>."""
+    if BREAK not in html:
+        return html
+    html = PARAGRAPH.sub(lambda found: BLANK_LINE.sub(f"</p>\n{found[1]}", found[0]), html)
+    return html.replace(BREAK, "<br>\n")
 
 
 def first_name(full_name: str | None, language: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from domain.gateway.claims import claim
 from domain.gateway.messages import Message, MessageState
 from domain.gateway.outbox import relay_messages
 from domain.platform import cron
+from domain.platform.changes import OUTBOX_BELL, announce
 from domain.platform.clock import advance_business_clock, business_now, real_now
 from domain.platform.cron import CronTick
 from domain.platform.ids import new_id
@@ -44,6 +46,7 @@ from workers.daily import daily_jobs
 from workers.database import step
 from workers.doorbell import DELIVER, JOBS, RECEIPTS, Doorbell, NoWaker
 from workers.jobs import Job, Jobs, newest_tick
+from workers.listening import LISTENER, RETRY_SECONDS, listen
 
 
 async def test_without_a_redis_a_message_leaves_within_two_seconds(db: str, tmp_path: Path) -> None:
@@ -168,6 +171,52 @@ def test_each_daily_job_has_a_bell_and_the_lists_come_between_scores_and_care() 
     names = [job.name for job in sorted(daily_jobs(WorkerConfig("", "", "", "", "")), key=lambda job: job.at)]
     assert names == ["score", "build_lists", "care_run"]
     assert set(names) == {job for job, topic in RINGS.items() if topic == JOBS}
+
+
+async def test_a_cut_connection_is_noticed_at_once_and_made_again(db: str) -> None:
+    pids = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1"
+    doorbell = _Heard()
+    listener = asyncio.create_task(listen(db, doorbell))
+
+    async def listeners() -> set[int]:
+        return {row["pid"] for row in await connection().execute_query_dict(pids, [LISTENER])}
+
+    async def rings() -> bool:
+        doorbell.topics.clear()
+        await announce(OUTBOX_BELL, DELIVER)
+        await asyncio.sleep(0.05)
+        return DELIVER in doorbell.topics
+
+    try:
+        await until(listeners, 10, states)
+        await until(rings, 10, states)
+        before = await listeners()
+        doorbell.topics.clear()
+        cut = time.monotonic()
+        await connection().execute_query(f"SELECT pg_terminate_backend(pid) FROM ({pids}) x", [LISTENER])
+        await until(lambda: _others(listeners, before), 10, states)
+        assert time.monotonic() - cut < RETRY_SECONDS + 3, "not after twenty seconds"
+        assert {DELIVER, JOBS} <= set(doorbell.topics), "what was said meanwhile is looked for"
+        await until(rings, 10, states)
+    finally:
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+
+
+class _Heard(Doorbell):
+    """A doorbell that remembers who rang."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.topics: list[str] = []
+
+    def ring(self, topic: str) -> None:
+        self.topics.append(topic)
+        super().ring(topic)
+
+
+async def _others(found: Callable[[], Awaitable[set[int]]], before: set[int]) -> bool:
+    return bool(await found() - before)
 
 
 async def test_the_bell_comes_and_goes(db: str, tmp_path: Path) -> None:

@@ -87,6 +87,18 @@ def test_words_of_ones_own_stand_behind_a_whole_greeting(key: str) -> None:
     assert re.search(r"Hi Emma,</p>\s*<p[^>]*>Your pram is ready", letter.body_html)
 
 
+def test_a_letter_keeps_the_paragraphs_and_lines_of_its_writer() -> None:
+    words = "\r\nYour pram is here.\r\nDesk 2 has it.\n \n\nWe open at <9>.\n"
+    letter = rendered(text_of("note.service", Channel.EMAIL), text=words)
+    assert "\n\nYour pram is here.\nDesk 2 has it.\n \n\nWe open at <9>.\n\n" in letter.body
+    paragraphs = re.findall(r'<p style="margin:0 0 16px">(.*?)</p>', letter.body_html, re.DOTALL)
+    assert paragraphs == ["Hi Emma,", "Your pram is here.<br>\nDesk 2 has it.", "We open at &lt;9&gt;."]
+    own = replace(text_of("note.service", Channel.EMAIL), body_html="<td><b>{{ text }}</b></td>")
+    assert rendered(own, text="One\n\ntwo").body_html == "<td><b>One<br>\n<br>\ntwo</b></td>"
+    forged = rendered(text_of("note.service", Channel.EMAIL), text="no\ue000break")
+    assert "nobreak" in forged.body_html
+
+
 def test_values_cannot_become_headers_or_html_or_links() -> None:
     mail = text_of("offer.cross_sell", Channel.EMAIL)
     result = rendered(mail, category="Wipes\r\nBcc: all@example.com <script>alert(1)</script>")
