@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from domain.database import connection
 from domain.outreach import care_runs
 from domain.platform.clock import business_now, business_offset, set_business_clock
+from nestling.demo.example import choose_example
 from nestling.demo.logins import open_logins
-from nestling.demo.steps import LOGINS_STEP, SIZE_STEP, Step, Work
+from nestling.demo.steps import EXAMPLE_STEP, LOGINS_STEP, SIZE_STEP, Step, Work
 from nestling.words import counted
 
 FIRST_MORNING = (2017, 12, 15, 10, 0)
@@ -76,4 +77,5 @@ STEPS: tuple[Step, ...] = (
     Step(LOGINS_STEP, "Demo logins", open_logins),
     Step("scores", "Training and scoring", train_and_score),
     Step("care", "Care run: what each family should get today", plan_care),
+    Step(EXAMPLE_STEP, "An example family", choose_example),
 )

@@ -5,11 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from domain.commerce.staff import Staff
-from domain.database import connection
 from domain.platform.accounts import LoginTaken, create_account, set_password
 from domain.platform.failures import ValidationError
 from domain.platform.roles import Role
-from domain.platform.tokens import Issued, issue_member_token, issue_personal_token, issue_service_token
+from domain.platform.tokens import Issued, issue_personal_token, issue_service_token
 from nestling.demo.place import Place
 from nestling.demo.steps import Work
 
@@ -18,21 +17,6 @@ ROLES = {
 }  # fmt: skip
 OPENED = ("consultant-1", "consultant-2", "advisor-1", "operator-1", "analyst-1")
 TOKEN_TTL = timedelta(days=366)
-
-# Somebody with a baby, a phone and a past: whoever reads her profile sees every part of it.
-EXAMPLE_MEMBER = """
-SELECT m.id, i.value AS phone
-FROM members m
-JOIN identities i ON i.member_id = m.id AND i.kind = 'PHONE' AND i.is_primary
-WHERE m.status = 'ACTIVE'
-  AND EXISTS (SELECT FROM babies b WHERE b.household_id = m.household_id AND b.stopped_at IS NULL)
--- of the advisor's own store first, so that the same digits find her on the store page
-ORDER BY
-    (m.store_id = (SELECT f.store_id FROM staff f WHERE f.source = 'synthetic' AND f.external_id = 'advisor-1'))
-        DESC NULLS LAST,
-    (SELECT count(*) FROM interactions n WHERE n.member_id = m.id) DESC, m.id
-LIMIT 1
-"""
 
 
 async def open_logins(work: Work) -> dict[str, Any]:
@@ -67,8 +51,4 @@ async def _issue_tokens(place: Place) -> None:
             kept[name] = issued.secret
     if "frontend" not in kept:
         kept["frontend"] = (await issue_service_token("demo", ttl=TOKEN_TTL, is_demo=True)).secret
-    if "member" not in kept:
-        (example,) = await connection().execute_query_dict(EXAMPLE_MEMBER)
-        kept["member"] = (await issue_member_token(example["id"], ttl=TOKEN_TTL, is_demo=True)).secret
-        place.remember(example_phone=example["phone"])
     place.remember(tokens=kept)

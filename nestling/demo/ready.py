@@ -64,6 +64,7 @@ def tell(settings: Settings, place: Place, progress: Progress) -> None:
     logins = [Login(**login) for login in place.secrets().get("logins", [])]
     tokens: dict[str, str] = place.secrets().get("tokens", {})
     phone = place.secrets().get("example_phone", "")
+    digits = place.secrets().get("store_phone", phone)[-4:]
     say = progress.line
     say("")
     say(f"Nestling serves at {url}")
@@ -79,7 +80,7 @@ def tell(settings: Settings, place: Place, progress: Progress) -> None:
         say(f"  {login.role.lower():<18} {login.login}  {login.password}")
     say("Three things to try")
     say(f"  1. Open {url}/desk as the consultant, take the next call-back, see why, and log how it went.")
-    say(f"  2. Open {url}/store as the advisor and look for {phone[-4:]}, the last digits of a phone.")
+    say(f"  2. Open {url}/store as the advisor and look for {digits}, the last digits of a phone.")
     say(f"     Then {url}/outbox: every message as the member sees it, and why others were not sent.")
     say("  3. Read one family's whole profile by phone, as the server of a shop does:")
     query = '{"query":"{ member(phone: \\"' + phone + '\\") { id name babies { nickname } } }"}'

@@ -22,8 +22,8 @@ SIZE_STEP = "purchases"
 """The step that knows how many households the demo was made with."""
 
 
-LOGINS_STEP = "logins"
-"""The step whose result is a file too: done again when the file is gone."""
+LOGINS_STEP, EXAMPLE_STEP = "logins", "example"
+"""The steps whose result is a file too: done again when the file is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +81,5 @@ async def prepare_demo(settings: Settings, households: int | None) -> None:
         if done and households not in (None, done.get(SIZE_STEP, {}).get("households", households)):
             progress.line(f"--households {households} is for the first run; `{this_command()} demo reset` starts anew.")
         if LOGINS_STEP in done and not Place(settings.DATA_DIR).secrets().get("tokens"):
-            await DemoStep.filter(name=LOGINS_STEP).delete()
+            await DemoStep.filter(name__in=[LOGINS_STEP, EXAMPLE_STEP]).delete()
         await take_steps(STEPS, settings, households, progress)

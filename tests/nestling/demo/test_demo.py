@@ -161,6 +161,30 @@ def test_every_token_of_the_ready_file_is_let_in(installation: Installation) -> 
     assert me.json()["data"]["me"] is not None
 
 
+def test_the_example_member_shows_most_of_a_profile_and_the_advisor_finds_a_member_by_the_digits(
+    installation: Installation,
+) -> None:
+    ready = installation.ready()
+    kept = json.loads((installation.folder / ".nestling" / "demo.json").read_text())
+    document = """query($phone: String!) { member(phone: $phone) { id owner { name } tags { key }
+        babies { bornOn dueOn } scores { model reasons }
+        timeline(kinds: [INTERACTION], first: 1) { edges { cursor } } recentOrders { id } } }"""
+    member = httpx.post(
+        ready["graphql"],
+        json={"query": document, "variables": {"phone": kept["example_phone"]}},
+        headers={"Authorization": f"Bearer {ready['tokens']['operator']}"},
+    ).json()["data"]["member"]
+    assert len({baby["bornOn"] or baby["dueOn"] for baby in member["babies"]}) > 1, "babies of two ages"
+    assert {score["model"] for score in member["scores"] if score["reasons"]} == {"churn", "cross_sell"}
+    assert all([member["owner"], len(member["tags"]) > 1, member["timeline"]["edges"], member["recentOrders"]])
+    found = httpx.post(
+        ready["graphql"],
+        json={"query": f'{{ members(first: 5, search: {{ text: "{kept["store_phone"][-4:]}" }}) {{ totalCount }} }}'},
+        headers={"Authorization": f"Bearer {ready['tokens']['advisor']}"},
+    ).json()
+    assert found["data"]["members"]["totalCount"] >= 1
+
+
 def test_messages_left_and_the_simulators_own_log_knows_them(installation: Installation) -> None:
     ready = installation.ready()
     lines = [json.loads(line) for line in Path(ready["simulator_log"]).read_text().splitlines()]
