@@ -56,3 +56,30 @@ async def several(folder: Path, url: str, *commands: tuple[str, str], **environm
     told = json.loads(ran.stdout)
     assert all("SystemExit" in failure or failure == "None" for *_, failure in told), told
     return [(code, said) for code, said, _ in told]
+
+
+TOGETHER = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from nestling.cli import main
+ran = []
+for arguments in json.load(sys.stdin):
+    sys.argv, code = ["nestling", *arguments], 0
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+    ran.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(ran))
+"""
+
+
+async def together(folder: Path, url: str, *commands: str, **environment: str) -> list[Ran]:
+    """Run commands as a person calls them, one after another in one process: most of a command's time is its start."""
+    lines = [shlex.split(command) for command in commands]
+    ran = await run(folder, "-c", TOGETHER, typed=json.dumps(lines), DATABASE_URL=url, **environment)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == "", "something was said beside what the commands said"
+    told = json.loads(ran.stdout)
+    return [Ran(line, code, out, err) for line, (code, out, err) in zip(lines, told, strict=True)]

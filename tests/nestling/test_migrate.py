@@ -29,6 +29,7 @@ async def empty_url(postgres_url: str) -> AsyncIterator[str]:
         await admin.close()
 
 
+@pytest.mark.long  # every migration from nothing, and two who want it
 async def test_two_at_once_apply_each_migration_once(empty_url: str, tmp_path: Path) -> None:
     both = await asyncio.gather(*(nestling(tmp_path, empty_url, "migrate") for _ in range(2)))
     assert [one.returncode for one in both] == [0, 0], [one.stderr for one in both]

@@ -1,6 +1,5 @@
 """`nestling score` in a process of its own, on a handful of members: too few to judge, enough to hand out."""
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pyarrow.parquet as pq
 from domain.insight.scores import Score
 from domain.platform.clock import set_business_clock
 from tests.factories import NOON, make_member, make_order, make_product
-from tests.nestling.commands import nestling
+from tests.nestling.commands import together
 
 
 async def test_it_tells_what_it_made_and_refuses_what_cannot_be_known(db: str, tmp_path: Path) -> None:
@@ -19,10 +18,8 @@ async def test_it_tells_what_it_made_and_refuses_what_cannot_be_known(db: str, t
     for number, member in enumerate(members):
         for week in range(4):
             await make_order(member, NOON - timedelta(days=7 * week + number + 1), product=diapers)
-    scored, tomorrow, unread = await asyncio.gather(
-        nestling(tmp_path, db, "score", "--export", "out"),
-        nestling(tmp_path, db, "score", "--as-of", "2017-12-16"),
-        nestling(tmp_path, db, "score", "--as-of", "16.12.2017"),
+    scored, tomorrow, unread = await together(
+        tmp_path, db, "score --export out", "score --as-of 2017-12-16", "score --as-of 16.12.2017"
     )
     assert scored.returncode == 0, scored.stderr
     assert "As of 2017-12-15: 8 members, 32 orders." in scored.stdout
