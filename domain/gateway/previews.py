@@ -1,6 +1,7 @@
 """Previews: what messages that were never written would say, for people who may read what the written ones say."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -45,7 +46,14 @@ async def previews(actor: Actor, message_ids: Collection[UUID], letterhead: Lett
         for row in rows
     ]  # fmt: skip
     found = await render_all(wishes, letterhead)
-    return {message_id: words for message_id, words in found.items() if isinstance(words, Rendered)}
+    return {key: _without_link(key, words, letterhead) for key, words in found.items() if isinstance(words, Rendered)}
+
+
+def _without_link(message_id: UUID, words: Rendered, letterhead: Letterhead) -> Rendered:
+    """The link by which she makes us stop is hers alone: only a letter that leaves carries one."""
+    url = letterhead.links.url(message_id)
+    body, html = (text.replace(url, "").rstrip() for text in (words.body, words.body_html))
+    return replace(words, body=body, body_html=html)
 
 
 def _wording(row: dict[str, Any]) -> Wording:

@@ -392,7 +392,12 @@ async def test_an_operator_reads_every_message_and_why_one_was_not_sent(db: str,
         assert await previews(await make_actor(role), await _message_ids(silent), LETTERHEAD) == {}
     nobodys = await make_actor(Role.ADVISOR, scope=RowScope.OWN)
     assert await previews(nobodys, await _message_ids(silent), LETTERHEAD) == {}
-    assert len(await previews(operator, await _message_ids(silent), LETTERHEAD)) == 1
+    letter = await send_to_member(operator, silent.id, Channel.EMAIL, Purpose.CARE, text="One\n\ntwo")
+    assert isinstance(letter, MessagePlanned)
+    shown = await previews(operator, await _message_ids(silent), LETTERHEAD)
+    assert len(shown) == 2
+    assert shown[letter.message_id].body.endswith("because you agreed to hear from Nestling."), "without her link"
+    assert "/u/" not in shown[letter.message_id].body_html
 
 
 async def _message_ids(member: Member) -> list[UUID]:
