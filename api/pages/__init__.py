@@ -1,5 +1,11 @@
 """Plain server-rendered pages: no JavaScript, phone-sized, English and 简体中文, over the same GraphQL documents."""
 
-from api.pages import desk, login, outbox, store
+from starlette.routing import Route
 
-routes = [*login.routes, *desk.routes, *store.routes, *outbox.routes]
+from api.pages import desk, login, outbox, store
+from api.pages.web import in_words
+
+routes = [
+    Route(route.path, in_words(route.endpoint), methods=sorted(route.methods or ()))
+    for route in (*login.routes, *desk.routes, *store.routes, *outbox.routes)
+]

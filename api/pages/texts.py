@@ -27,6 +27,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Your account may not open this page. Sign in with another account, or ask your operator for the role.",
         "您的账号无权打开此页面。请换一个账号登录，或向运营人员申请角色。",
     ),
+    "busy": ("One moment, please", "请稍候"),
+    "busy_text": (
+        "The answer is taking too long just now. Nothing is lost and nothing was sent twice: go on in a few seconds.",
+        "系统暂时响应较慢。数据不会丢失，也不会重复提交，请过几秒再继续。",
+    ),
     "foreign_form": ("This form came from somewhere else", "表单来源不明"),
     "foreign_form_text": (
         "For your safety nothing was saved. Open the page again here and repeat what you did.",

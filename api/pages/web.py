@@ -1,20 +1,22 @@
 """What every page shares: the language, the frame, forms that can be sent twice, and documents run as the viewer."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+import asyncpg
+import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.auth import who_asks
-from api.errors import ApiError
+from api.errors import ApiError, Code
 from api.graphql import execute
 from api.pages.texts import LANGUAGES, WORDS, text
 from domain.platform.actors import Actor
@@ -33,6 +35,12 @@ CONTENT_POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 LANGUAGE_COOKIE = "nestling_language"
+RETRY_AFTER_S = 5
+DATABASE_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError)
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+log = structlog.get_logger("nestling.pages")
 
 templates = Environment(
     loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -53,6 +61,15 @@ def language_of(request: Request) -> str:
         return str(chosen)
     wanted = request.headers.get("accept-language", "").split(",")
     return next(("zh-Hans" if tag.strip().lower().startswith("zh") else "en" for tag in wanted if tag.strip()), "en")
+
+
+class ReadRefused(Exception):
+    """What a page shows could not be read: an error code of the API, and when to try again, if it said so."""
+
+    def __init__(self, code: str, retry_after_s: int) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +94,7 @@ async def viewer_of(request: Request, room: str) -> Viewer | Response:
     if credential is None or not credential.actor.is_staff:
         return RedirectResponse(f"/login?{urlencode({'next': request.url.path})}", 303)
     actor = credential.actor
-    found = (await run(request, actor, "viewer"))["data"]["viewer"]
+    found = answered(await run(request, actor, "viewer"))["data"]["viewer"]
     name = found["staff"]["name"] if found["staff"] else ""
     viewer = Viewer(actor, name, datetime.fromisoformat(found["businessNow"]))
     if actor.role not in ROOMS[room]:
@@ -93,13 +110,21 @@ async def run(request: Request, actor: Actor, name: str, **variables: Any) -> di
 
 
 async def ask(request: Request, viewer: Viewer, name: str, **variables: Any) -> dict[str, Any]:
-    """Run a document as the viewer."""
-    return await run(request, viewer.actor, name, **variables)
+    """Run a query as the viewer; ReadRefused when it has no answer."""
+    return answered(await run(request, viewer.actor, name, **variables))
+
+
+def answered(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, if there is one to show; ReadRefused when the whole operation was refused or failed."""
+    if answer.get("data") is None:
+        extensions = answer["errors"][0]["extensions"]
+        raise ReadRefused(extensions["code"], extensions.get("retryAfterSeconds", 0))
+    return answer
 
 
 async def wish(request: Request, viewer: Viewer, name: str, **variables: Any) -> dict[str, Any]:
     """Run a mutation; its `result`, or `{"__typename": <error code>}` when the whole operation was refused."""
-    answer = await ask(request, viewer, name, **variables)
+    answer = await run(request, viewer.actor, name, **variables)
     result = (answer.get("data") or {}).get("result")
     if result:
         return dict(result)
@@ -168,3 +193,28 @@ def is_recent(until: str | None) -> bool:
         return until is not None and datetime.fromisoformat(until) > real_now()
     except ValueError:
         return False
+
+
+def in_words(endpoint: Endpoint) -> Endpoint:
+    """The endpoint; what it cannot read becomes a page that says so and how to go on, not a bare error."""
+
+    @wraps(endpoint)
+    async def spoken(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except ReadRefused as refused:
+            busy = refused.code == Code.RATE_LIMITED.value
+            if not busy and refused.code != Code.DEADLINE_EXCEEDED.value:
+                log.error("page not answered", code=refused.code, route=request.url.path.split("/")[1])
+            status = 429 if busy else 503
+            wait_s = refused.retry_after_s or RETRY_AFTER_S
+        except DATABASE_AWAY as failure:
+            log.warning("page not answered", failure=type(failure).__name__)
+            status, wait_s = 503, RETRY_AFTER_S
+        # A form is not sent again by a link: the page that it came from is.
+        back = request.url.path if request.method == "GET" else f"/{request.url.path.split('/')[1]}"
+        answer = page(request, "problem.html", None, status, title="busy", text="busy_text", back=back)
+        answer.headers["retry-after"] = str(wait_s)
+        return answer
+
+    return spoken
