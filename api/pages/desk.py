@@ -8,13 +8,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.web import Viewer, ask, back_to, is_recent, language_of, page, problem_text, viewer_of, wish
+from api.pages.web import (
+    Viewer,
+    ask,
+    back_to,
+    is_recent,
+    language_of,
+    moment_of,
+    page,
+    problem_text,
+    viewer_of,
+    wish,
+)
 from domain.care.callbacks import Disposition
+from domain.care.queues import CallbackQueue
 from domain.platform.clock import real_now
 
 LOOKED_BACK = timedelta(days=7)  # business time: so far back the list tells where its calls went
 ENDED = ("expired", "finished", "calledOff")
-"""The aliases of `documents/desk.graphql`."""
+QUEUES = tuple(queue.value for queue in CallbackQueue)
+"""Aliases of `documents/desk.graphql`: what became of calls, and the lists in the order in which they are given out."""
+SHOWN = 12  # rows of all lists together
 
 
 async def show(request: Request) -> Response:
@@ -36,7 +50,8 @@ async def _desk(
         "desk.html",
         viewer,
         zone=task["member"]["timeZone"] if task else None,
-        waiting=data["waiting"],
+        waiting=_waiting(data),
+        open_calls=sum(data[queue]["totalCount"] for queue in QUEUES),
         ended=[(what, data[what]["totalCount"]) for what in ENDED if data[what]["totalCount"]],
         looked_back=LOOKED_BACK.days,
         held=held,
@@ -46,11 +61,22 @@ async def _desk(
         minutes_left=_minutes_left(task) if task else 0,
         business_now=viewer.business_now,
         logged=_logged(request),
-        notice=request.query_params.get("notice"),
+        notice=form.get("notice") or request.query_params.get("notice"),
         problem=problem_text(language_of(request), problem, answer),
         chosen=form.get("disposition"),
         note=form.get("note"),
     )
+
+
+def _waiting(data: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The first calls of the lists, in the order in which "take the next" gives them; each list with its name."""
+    room, found = SHOWN, []
+    for queue in QUEUES:
+        tasks = [edge["node"] for edge in data[queue]["edges"]][:room]
+        room -= len(tasks)
+        if tasks:
+            found.append((queue, tasks))
+    return found
 
 
 def _logged(request: Request) -> dict[str, Any] | None:
@@ -63,7 +89,8 @@ def _logged(request: Request) -> dict[str, Any] | None:
         "id": query["logged"],
         "disposition": disposition,
         "nextStep": step,
-        "canUndo": is_recent(query.get("until")),
+        "retryAt": moment_of(query.get("retry")),
+        "undoUntil": query.get("until") if is_recent(query.get("until")) else None,
     }
 
 
@@ -149,6 +176,7 @@ async def log(request: Request) -> Response:
         logged=answer["outcomeId"],
         disposition=outcome["disposition"],
         step=answer["nextStep"],
+        retry=answer["retryAt"],
         until=answer["undoUntil"],
     )
 
@@ -170,7 +198,10 @@ async def undo(request: Request) -> Response:
     answer = await wish(request, viewer, "undo_callback_outcome", outcome=form["outcome"], key=form["key"])
     if answer["__typename"] != "CallbackOutcomeUndone":
         return back_to("/desk", problem=answer["__typename"])
-    return back_to("/desk", task=(answer.get("task") or {}).get("id"), notice="undone")
+    # What was typed comes back into the form, and no address ever holds it: so this form is answered by the page.
+    task = (answer.get("task") or {}).get("id")
+    kept = {"disposition": answer["disposition"], "note": answer["note"]}
+    return await _desk(request, viewer, None, notice="undone", task=task, **kept)
 
 
 async def _posted(request: Request) -> tuple[Viewer | Response, dict[str, str]]:

@@ -144,17 +144,19 @@ def problem_text(language: str, name: str | None, answer: Mapping[str, Any] | No
 def page(request: Request, template: str, viewer: Viewer | None, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template in the viewer's language with what every page has."""
     language = language_of(request)
+    house = ZoneInfo(request.app.state.config.time_zone)
     zone = ZoneInfo(values.pop("zone", None) or "UTC")
 
-    def moment(value: str | datetime | None, shape: str = "%Y-%m-%d %H:%M") -> str:
+    def moment(value: str | datetime | None, shape: str = "%Y-%m-%d %H:%M", where: ZoneInfo = zone) -> str:
         if value is None:
             return ""
         aware = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return aware.astimezone(zone).strftime(shape)
+        return aware.astimezone(where).strftime(shape)
 
     filters = {
         "moment": moment,
         "local_input": lambda value: moment(value, "%Y-%m-%dT%H:%M"),
+        "here": lambda value, shape: moment(value, shape, house),  # where the people work who read the page
     }
     environment = templates.overlay()
     environment.filters = {**templates.filters, **filters}
@@ -187,12 +189,19 @@ def back_to(path: str, **query: object) -> RedirectResponse:
     return RedirectResponse(f"{path}?{urlencode(wanted)}" if wanted else path, 303)
 
 
+def moment_of(text: str | None) -> datetime | None:
+    """The aware moment that a link names; none for anything else."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
 def is_recent(until: str | None) -> bool:
     """Whether a real-clock moment named in a link is still ahead."""
-    try:
-        return until is not None and datetime.fromisoformat(until) > real_now()
-    except ValueError:
-        return False
+    moment = moment_of(until)
+    return moment is not None and moment > real_now()
 
 
 def in_words(endpoint: Endpoint) -> Endpoint:

@@ -6,6 +6,7 @@ import strawberry
 
 from domain.care.callbacks import CallbackKind, CallbackState, Disposition
 from domain.care.interactions import Direction, InteractionKind
+from domain.care.queues import CallbackQueue
 from domain.commerce.orders import OrderChannel
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.commerce.staff import RowScope
@@ -23,6 +24,7 @@ from domain.stages.rules import Stage
 DESCRIPTIONS: dict[type[Enum], str] = {
     BabyClass: "What a product is to the nursery.",
     CallbackKind: "Why a call-back exists.",
+    CallbackQueue: "Whose turn a call-back is, in the order in which they are given out.",
     CallbackState: "Where a call-back stands.",
     CarerRole: "Who the member is to the baby.",
     Channel: "A way to reach a person, or the way she reached us.",

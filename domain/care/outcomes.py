@@ -44,9 +44,13 @@ class OutcomeLogged:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeUndone:
+    """With what had been logged, so that it need not be typed again."""
+
     outcome_id: UUID
     task_id: UUID
     member_id: UUID
+    disposition: Disposition
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,9 @@ async def undo_outcome(
         if outcome is None:
             return OutcomeNotFound(outcome_id)
         before = orjson.loads(outcome["before"])
-        answer = OutcomeUndone(outcome_id, outcome["task_id"], outcome["member_id"])
+        answer = OutcomeUndone(
+            outcome_id, outcome["task_id"], outcome["member_id"], Disposition(outcome["disposition"]), outcome["note"]
+        )
         if outcome["undone_at"] is not None:
             return answer
         until = outcome["logged_at"] + UNDO_WINDOW

@@ -5,6 +5,7 @@ Inside each queue by priority. What is due and what is late runs on the business
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from tortoise.transactions import in_transaction
 
@@ -19,6 +20,32 @@ from domain.platform.parameters import Parameters
 from domain.platform.roles import Permission
 
 LOOKED_AT_MOST = 25  # tasks that one take may put aside because their members may not be called now
+
+
+class CallbackQueue(StrEnum):
+    """In the order in which `take_next` looks at them."""
+
+    OWN = "OWN"
+    STORE = "STORE"
+    POOL = "POOL"
+    RETURNED = "RETURNED"
+
+
+def in_queue(queue: CallbackQueue, actor: Actor, parameters: Parameters, alias: str = "t") -> str:
+    """The condition on `callback_tasks alias` for the tasks of one of the actor's queues; no task is in two.
+
+    Her own; her store's; everybody's whom she may call; and those that she gave back herself. Of others' tasks only
+    those whose owner has had her turn.
+    """
+    returned = f"({alias}.released_by = {parameters(actor.account_id)}) IS TRUE"
+    if queue is not CallbackQueue.RETURNED:
+        own = f"({alias}.owner_id = {parameters(actor.staff_id)}) IS TRUE"
+        if queue is CallbackQueue.OWN:
+            return f"{own} AND NOT {returned}"
+        store = f"({alias}.store_id = {parameters(actor.store_id)}) IS TRUE"
+        is_hers = "" if queue is CallbackQueue.STORE else "NOT "
+        returned = f"NOT {own} AND NOT {returned} AND {is_hers}{store}"
+    return f"{returned} AND {sees_task(actor, parameters, alias)} AND {is_left_by_owner(alias)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +92,22 @@ async def _extend_newest(actor: Actor) -> Lease | None:
 
 
 async def _lease_first(actor: Actor, now: datetime) -> Lease | None:
-    for queue in ("own", "store", "pool", "returned"):
+    for queue in CallbackQueue:
         lease = await _lease_best(actor, queue, now)
         if lease is not None:
             return lease
     return None
 
 
-async def _lease_best(actor: Actor, queue: str, now: datetime) -> Lease | None:
+async def _lease_best(actor: Actor, queue: CallbackQueue, now: datetime) -> Lease | None:
     """Lease the first due task of one of the queues; rows that others are taking are skipped, not waited for."""
     parameters = Parameters()
     until = parameters(real_now() + LEASE_TTL)
     me = parameters(actor.account_id)
-    condition = {
-        "own": lambda: f"t.owner_id = {parameters(actor.staff_id)} AND t.released_by IS DISTINCT FROM {me}",
-        "store": lambda: f"t.store_id = {parameters(actor.store_id)} AND t.released_by IS DISTINCT FROM {me}",
-        "pool": lambda: f"t.released_by IS DISTINCT FROM {me}",
-        "returned": lambda: f"t.released_by = {me}",
-    }[queue]()
-    scope = "TRUE" if queue == "own" else f"{sees_task(actor, parameters)} AND {is_left_by_owner('t')}"
     rows = await connection().execute_query_dict(
         f"UPDATE callback_tasks SET state = 'LEASED', lease_account_id = {me}, lease_until = {until}, "
         "fence = fence + 1, released_by = NULL, release_reason = NULL, version = version + 1 WHERE id = ("
-        f"SELECT t.id FROM callback_tasks t WHERE t.state = 'OPEN' AND {condition} AND {scope} "
+        f"SELECT t.id FROM callback_tasks t WHERE t.state = 'OPEN' AND {in_queue(queue, actor, parameters)} "
         f"AND t.not_before <= {parameters(now)} AND t.expires_at > {parameters(now)} AND t.attempts < t.max_attempts "
         "AND EXISTS (SELECT 1 FROM members m WHERE m.id = t.member_id AND m.status = 'ACTIVE') "
         "AND NOT EXISTS (SELECT 1 FROM babies b WHERE b.id = t.baby_id AND b.stopped_at IS NOT NULL) "

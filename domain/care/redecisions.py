@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from domain.care.withdrawals import is_answered
 from domain.database import connection
 from domain.outreach.contactability import decide
 from domain.outreach.decisions import Verdict
@@ -30,9 +31,10 @@ WHERE t.id = $1
 
 
 async def may_still_call(task_id: UUID, now: datetime) -> bool:
-    """Whether nothing stands in the way any more than when the task was made; `now` is on the business clock.
+    """Whether nothing stands in the way any more than when the task was made, and its reason still holds.
 
-    If not, the task (locked by the caller) waits for contact hours, or is cancelled with the reason.
+    `now` is on the business clock. If not, the task (locked by the caller) waits for contact hours, or is cancelled
+    with what stands in the way.
     """
     rows = await connection().execute_query_dict("SELECT message_id FROM callback_tasks WHERE id = $1", [task_id])
     message_id = rows[0]["message_id"]
@@ -44,6 +46,8 @@ async def may_still_call(task_id: UUID, now: datetime) -> bool:
         answer = decide(replace(taken.snapshot, week_touches=0, not_before=now, expires_at=now + timedelta(days=7)))
         is_final = answer.verdict is Verdict.SUPPRESS
         reason, possible_at = answer.primary_reason, None if is_final else answer.next_possible_at
+    if possible_at is None and reason is Reason.OK and await is_answered(task_id):
+        reason = Reason.REASON_GONE
     if reason is Reason.OK:
         return True
     await connection().execute_query(

@@ -8,8 +8,47 @@ from uuid import UUID
 import orjson
 
 from domain.database import connection
+from domain.outreach.reasons import Reason
 from domain.platform.changes import CALLBACK_LIST, announce_all
 from domain.platform.sources import Purpose
+
+HAS_BOUGHT = """
+EXISTS (
+    SELECT FROM orders o
+    WHERE o.member_id = t.member_id AND o.ordered_at > (t.reason ->> 'known_at')::timestamptz
+        AND (
+            t.kind IN ('WIN_BACK', 'NEW_CUSTOMER_RETURN')
+            OR t.kind = 'CAN_FINISH' AND EXISTS (
+                SELECT FROM order_lines l JOIN products p ON p.id = l.product_id
+                WHERE l.order_id = o.id AND p.category = t.reason ->> 'category'
+            )
+        )
+)
+"""
+"""Of a row `callback_tasks t` that a care run made: what it was to bring about has happened since, on any channel."""
+
+
+async def is_answered(task_id: UUID) -> bool:
+    """Whether a purchase since the call was planned took its reason away."""
+    rows = await connection().execute_query_dict(
+        f"SELECT {HAS_BOUGHT} AS is_answered FROM callback_tasks t WHERE t.id = $1", [task_id]
+    )
+    return bool(rows and rows[0]["is_answered"])
+
+
+async def cancel_answered(now: datetime) -> int:
+    """Cancel the open calls whose members have bought since; answers how many. `now` is on the business clock.
+
+    A call that somebody holds stays hers: she reads on it that the member has shopped.
+    """
+    rows = await connection().execute_query_dict(
+        "UPDATE callback_tasks SET state = 'CANCELLED', release_reason = $2, closed_at = $1, version = version + 1 "
+        "WHERE id IN (SELECT t.id FROM callback_tasks t WHERE t.state = 'OPEN' "
+        f"AND {HAS_BOUGHT} ORDER BY t.id FOR UPDATE SKIP LOCKED) RETURNING id",
+        [now, Reason.REASON_GONE.value],
+    )
+    await announce_all(CALLBACK_LIST, [row["id"] for row in rows])
+    return len(rows)
 
 
 async def cancel_calls(

@@ -10,6 +10,7 @@ import orjson
 from tortoise import fields
 from tortoise.models import Model
 
+from domain.care.withdrawals import cancel_answered
 from domain.database import connection
 from domain.gateway.messages import plan
 from domain.outreach import templates
@@ -97,7 +98,10 @@ async def _open(run_on: date) -> tuple[UUID, bool]:
 
 
 async def _plan_calls(today: Today) -> None:
-    """Fill the lists up to what people can work today; who may not be called makes room for the next."""
+    """Fill the lists up to what people can work today; who may not, or need not, be called makes room for the next."""
+    await cancel_answered(today.at)
+    if await _is_past(today.on):
+        return
     room, per_owner = await _room_for_calls(today)
     while room > 0:
         wanted = await calls(today, room, per_owner)
@@ -105,6 +109,14 @@ async def _plan_calls(today: Today) -> None:
         room -= planned.sent + planned.held
         if planned.eligible == 0:
             return
+
+
+async def _is_past(on: date) -> bool:
+    """Whether a later day has its list: who is to be called stands on that one, and a missed day adds nothing to it."""
+    rows = await connection().execute_query_dict(
+        "SELECT EXISTS (SELECT FROM care_runs WHERE run_on > $1) AS is_past", [on]
+    )
+    return bool(rows[0]["is_past"])
 
 
 async def _room_for_calls(today: Today) -> tuple[int, int]:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     TEMPLATE_MISMATCH = "TEMPLATE_MISMATCH"
     NO_ADDRESS = "NO_ADDRESS"
     EXPIRES_FIRST = "EXPIRES_FIRST"
+    REASON_GONE = "REASON_GONE"  # of calls only: what the call was for has happened
 
 
 WORDS: dict[Reason, tuple[str, str]] = {
@@ -49,6 +50,7 @@ WORDS: dict[Reason, tuple[str, str]] = {
     Reason.TEMPLATE_MISMATCH: ("The wording was approved for another purpose", "文案的用途与本次不符"),
     Reason.NO_ADDRESS: ("We have no address for this channel", "没有该渠道的联系方式"),
     Reason.EXPIRES_FIRST: ("It would be too late by the next possible time", "到可联系时已过期"),
+    Reason.REASON_GONE: ("What the call was for has happened: a purchase since", "致电原因已不存在：之后已购买"),
 }
 
 

@@ -123,7 +123,9 @@ can_finish AS (
         GROUP BY member_id, category
         HAVING count(*) >= 3
     ) r ON r.member_id = f.id AND r.gap BETWEEN 5 AND 60
+    -- from three days before the usual day, but never while most of it must be left
     WHERE r.last_day + round(r.gap)::int BETWEEN $2::date - 3 AND $2::date + 3
+        AND $2::date - r.last_day >= 0.8 * r.gap
     ORDER BY f.id, r.last_day + round(r.gap)::int, r.category
 ),
 counted AS (

@@ -133,6 +133,7 @@ ARGUMENTS = {
     "Query.callbackTasks(kinds)": ("kinds: [WIN_BACK]", True),
     "Query.callbackTasks(isDue)": ("isDue: true", True),
     "Query.callbackTasks(isMine)": ("isMine: true", True),
+    "Query.callbackTasks(queue)": ("queue: OWN", True),
     "Query.callbackTasks(closedSince)": ('closedSince: "2017-01-01T00:00:00+00:00"', False),
     "Query.callbackTasks(memberId)": ('memberId: "{Member}"', True),
     "Query.messages(states)": ("states: [DELIVERED]", True),

@@ -10,6 +10,7 @@ from api.projection import Ask, connection
 from api.projection.pages import Connection
 from api.schema.care.callbacks import CallbackTask
 from domain.care.callbacks import CallbackKind, CallbackState
+from domain.care.queues import CallbackQueue, in_queue
 from domain.people.scopes import sees_task
 
 
@@ -22,6 +23,13 @@ def _find(
     kinds: Annotated[list[CallbackKind] | None, strawberry.argument(description="Only these kinds.")] = None,
     is_due: Annotated[bool | None, strawberry.argument(description="true: only those due now.")] = None,
     is_mine: Annotated[bool | None, strawberry.argument(description="true: only those that the caller holds.")] = None,
+    queue: Annotated[
+        CallbackQueue | None,
+        strawberry.argument(
+            description="Only those that `takeNextCallback` would give the caller in this turn: her OWN, then her "
+            "STORE's, then the POOL's, then those that she RETURNED herself. No task is in two."
+        ),
+    ] = None,
     closed_since: Annotated[
         datetime | None,
         strawberry.argument(description="Only those that ended at that moment or later (business clock)."),
@@ -37,6 +45,8 @@ def _find(
         found.append(f"{alias}.not_before <= (SELECT business_now()) AND {alias}.expires_at > (SELECT business_now())")
     if is_mine:
         found.append(f"{alias}.lease_account_id = {ask(ask.actor.account_id, 'uuid')}")
+    if queue is not None:
+        found.append(in_queue(queue, ask.actor, ask.parameters, alias))
     if closed_since is not None:
         found.append(f"{alias}.closed_at >= {ask(closed_since, 'timestamptz')}")
     if member_id is not None:

@@ -59,6 +59,8 @@ class CallbackOutcomeLogged:
 @strawberry.type(description="The outcome was taken back: every row is as it was before.")
 class CallbackOutcomeUndone:
     task: Task | None = strawberry.field(description="As it is now.")
+    disposition: Disposition = strawberry.field(description="What had been logged.")
+    note: str = strawberry.field(description="What had been written, so that nobody types it twice.")
 
 
 @strawberry.type(description="No call-back is due for the caller.")
@@ -266,7 +268,9 @@ class CallbackMutations:
         return await granted(
             info, idempotency_key, outcome, answers,
             lambda: outcomes.undo_outcome(actor, outcome),
-            lambda undone: CallbackOutcomeUndone(task=project(info, "CallbackTask", undone.task_id)),
+            lambda undone: CallbackOutcomeUndone(
+                task=project(info, "CallbackTask", undone.task_id), disposition=undone.disposition, note=undone.note
+            ),
         )  # fmt: skip
 
 

@@ -151,6 +151,7 @@ class Finder:
             and row["kind"] in given.get("kinds", [row["kind"]])
             and (not given.get("isDue") or row["not_before"] <= NOON < row["expires_at"])
             and (not given.get("isMine") or same(self.actor.account_id, row["lease_account_id"]))
+            and given.get("queue") in (None, self.sight.queue_of(row))
             and (
                 "closedSince" not in given
                 or (row["closed_at"] is not None and row["closed_at"] >= given["closedSince"])

@@ -103,6 +103,17 @@ class Sight:
             return task["owner_id"] is None and same(actor.store_id, task["store_id"])
         return self._is_left(task)
 
+    def queue_of(self, task: Row) -> str | None:
+        """Whose turn a task is for the actor: the first list that holds it; none for others' in their owner's time."""
+        is_own = self.actor.staff_id is not None and same(self.actor.staff_id, task["owner_id"])
+        if self.actor.account_id is not None and same(self.actor.account_id, task["released_by"]):
+            return "RETURNED"
+        if is_own:
+            return "OWN"
+        if not self._is_left(task):
+            return None
+        return "STORE" if self.actor.store_id is not None and same(self.actor.store_id, task["store_id"]) else "POOL"
+
     def _is_left(self, task: Row) -> bool:
         accounts = self.world.rows("accounts", "staff_id", task["owner_id"])
         return (

@@ -187,7 +187,7 @@ async def test_undo_restores_every_row_exactly(desk: Desk, disposition: Disposit
     logged = await desk.log(disposition, call_later_at=later)
     assert await world() != before
     undone = await outcomes.undo_outcome(desk.actor, logged.outcome_id)
-    assert undone == OutcomeUndone(logged.outcome_id, desk.task.id, desk.member.id)
+    assert undone == OutcomeUndone(logged.outcome_id, desk.task.id, desk.member.id, disposition, "She was kind.")
     assert await world() == before
     assert await outcomes.undo_outcome(desk.actor, logged.outcome_id) == undone
     await desk.log(Disposition.REACHED)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.care import leases, outcomes, queues
+from domain.care import leases, outcomes, queues, withdrawals
 from domain.care.callbacks import CallbackKind, CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.handovers import open_from_message
 from domain.care.leases import Lease, TaskClosed, TaskWaits
@@ -152,3 +152,49 @@ async def test_the_gateway_hears_of_cancelled_calls_only_when_nobody_can_take_th
     assert await receive_call_outcomes() == 0
     await CallbackOutcome.all().update(logged_at=real_now() - timedelta(minutes=1))
     assert await receive_call_outcomes() == 1
+
+
+KNOWN = {"known_at": (make.NOON - timedelta(days=1)).isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "bought", "is_answered"),
+    [
+        (CallbackKind.WIN_BACK, {}, "TEA", True),
+        (CallbackKind.NEW_CUSTOMER_RETURN, {}, "TEA", True),
+        (CallbackKind.CAN_FINISH, {"category": "DIAPERS"}, "DIAPERS", True),
+        (CallbackKind.CAN_FINISH, {"category": "DIAPERS"}, "TEA", False),
+        (CallbackKind.STAGE_SWITCH, {}, "TEA", False),
+    ],
+)
+async def test_who_has_bought_since_is_not_called_for_it(
+    caller: Actor, kind: CallbackKind, facts: dict[str, str], bought: str, is_answered: bool
+) -> None:
+    member = await make.make_member()
+    task = await make.make_task(member, kind=kind, reason={**KNOWN, **facts})
+    product = await make.make_product(bought)
+    await make.make_order(member, make.NOON - timedelta(days=2), product=product)  # the list knew of this one
+    assert await withdrawals.cancel_answered(make.NOON) == 0
+    await make.make_order(member, make.NOON - timedelta(hours=1), product=product)
+    taken = await queues.take_next(caller)
+    row = await CallbackTask.get(id=task.id)
+    if is_answered:
+        assert taken == NothingToCall(None)
+        assert (row.state, row.release_reason) == (CallbackState.CANCELLED, "REASON_GONE")
+        assert await leases.open_task(caller, task.id) == TaskClosed(task.id, CallbackState.CANCELLED)
+    else:
+        assert isinstance(taken, Lease)
+
+
+async def test_the_lists_lose_what_was_bought_before_new_calls_are_chosen(caller: Actor) -> None:
+    bought, held, waits = [
+        await make.make_task(await make.make_member(), reason=KNOWN, priority=rank) for rank in (1.0, 2.0, 0.5)
+    ]
+    assert isinstance(await leases.open_task(caller, held.id), Lease)
+    for task in (bought, held):
+        await make.make_order(await Member.get(id=task.member_id), make.NOON - timedelta(hours=1))
+    assert await withdrawals.cancel_answered(make.NOON) == 1
+    states = {task.id: task.state for task in await CallbackTask.all()}
+    assert states == {
+        bought.id: CallbackState.CANCELLED, held.id: CallbackState.LEASED, waits.id: CallbackState.OPEN,
+    }  # fmt: skip
