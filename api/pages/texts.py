@@ -45,6 +45,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "member": ("Member without a name", "未留姓名的会员"),
     "baby": ("Baby", "宝宝"),
     "baby_stopped": ("No baby content", "停止宝宝相关内容"),
+    "gentle": (
+        "Be gentle: this family wishes to hear nothing about a baby. Do not bring babies up; if she does, listen.",
+        "请温和对待：该家庭不希望再听到某个宝宝的消息。请勿主动提起宝宝；若她提起，请倾听。",
+    ),
     "no_babies": ("No baby known. A good thing to ask about.", "暂无宝宝信息，可以顺便问问。"),
     "age_unknown": ("age unknown", "年龄未知"),
     "next_stage": ("next", "下一阶段"),
@@ -74,7 +78,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "comma": (", ", "，"),
     "stop": (".", "。"),
     "take_next": ("Take the next call", "领取下一个"),
-    "back_to_call": ("Back to the call you hold", "回到正在处理的任务"),
     "queue_HELD": ("You hold these too", "您还领取了"),
     "queue_OWN": ("Your members", "您的会员"),
     "queue_STORE": ("Your store's", "本店会员"),

@@ -17,13 +17,14 @@ from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, 
 from domain.care.interactions import Interaction
 from domain.care.leases import expire_due
 from domain.commerce.products import BabyClass, FormulaClass
-from domain.commerce.staff import RowScope
+from domain.commerce.staff import RowScope, Staff
 from domain.gateway.direct_messages import MessagePlanned, send_to_member
 from domain.gateway.messages import Message, MessageState
 from domain.gateway.previews import previews
 from domain.gateway.renderings import Letterhead
 from domain.gateway.unsubscribes import UnsubscribeLinks
 from domain.outreach import templates
+from domain.people.babies import Baby
 from domain.people.identities import IdentityKind
 from domain.people.members import Member
 from domain.platform.accounts import Account, create_account
@@ -53,10 +54,17 @@ LETTERHEAD = Letterhead("Nestling", UnsubscribeLinks("https://crm.example", b"k"
 
 
 async def _sign_in(
-    browser: Browser, site: str, role: Role, *, phone: bool = False, zh: bool = False, scope: RowScope = RowScope.ALL
+    browser: Browser,
+    site: str,
+    role: Role,
+    *,
+    phone: bool = False,
+    zh: bool = False,
+    scope: RowScope = RowScope.ALL,
+    staff: Staff | None = None,
 ) -> Page:
     """A page of a signed-in person of that role; she sees everybody unless the scope says less."""
-    staff = await make_staff(scope=scope, store_id=(await make_store()).id)
+    staff = staff or await make_staff(scope=scope, store_id=(await make_store()).id)
     login, language = f"{role.value.lower()}-{staff.external_id}", "zh-Hans" if zh else "en"
     account = await create_account(login, PASSWORD, role, staff_id=staff.id, language=language)
     assert isinstance(account, Account)
@@ -120,10 +128,16 @@ async def test_a_consultant_takes_a_call_sees_why_logs_it_and_takes_it_back(
     assert (first.state, first.attempts) == (CallbackState.OPEN, 1)
     assert await Interaction.filter(member_id=member.id, note="It rang out.").count() == 1
 
+    told = await page.inner_text("[role=status]")
+    assert re.search(r"No answer → we try again later, again at 12-15 \d\d:\d\d\.", told), told
+    assert re.search(r"Undo \(until \d\d:\d\d:\d\d\) Alt\+U", told), told
     await page.click("text=Undo")
     await first.refresh_from_db()
     assert (first.state, first.attempts) == (CallbackState.LEASED, 0)
     assert "Emma Johnson" in await page.inner_text("#who")
+    assert await page.is_checked("input[value=NO_ANSWER]")
+    assert await page.input_value("#note") == "It rang out."  # nobody types it twice
+    assert "rang" not in page.url
     await page.check("input[value=CALL_LATER]")
     await page.fill("#note", "She will come on Saturday.")
     await page.fill("#later", "2017-12-16T03:00")
@@ -138,6 +152,60 @@ async def test_a_consultant_takes_a_call_sees_why_logs_it_and_takes_it_back(
     assert await CallbackOutcome.filter(task_id=first.id, undone_at=None).count() == 1
     await other.refresh_from_db()
     assert other.state == CallbackState.LEASED
+
+
+async def test_the_list_is_in_the_order_in_which_calls_are_given(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    hers = await make_staff(name="Nora Hill", scope=RowScope.ALL)
+    for name, owner, rank in (("Pool High", None, 9.0), ("Own Low", hers.id, 1.0), ("Own High", hers.id, 2.0)):
+        await make_task(await make_member(full_name=name), owner_id=owner, store_id=None, priority=rank)
+    page = await _sign_in(browser, site, Role.CONSULTANT, staff=hers)
+    names = await page.locator(".list strong").all_inner_texts()
+    assert names == ["Own High", "Own Low", "Pool High"]
+    assert await page.locator(".list h3").all_inner_texts() == ["Your members", "For everybody"]
+    await page.click("button.main")
+    for name in names:
+        assert await page.inner_text("#who") == name
+        await page.check("input[value=REACHED]")
+        await page.click("text=Log it, take the next")
+        await page.goto(f"{site}/desk")
+
+
+async def test_on_a_phone_the_call_comes_before_the_list(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    for _ in range(6):
+        await make_task(await make_member(full_name="Mia Reed"))
+    page = await _sign_in(browser, site, Role.CONSULTANT, phone=True)
+    await page.click("button.main")
+    who = await page.locator("#who").bounding_box()
+    due = await page.locator("#due").bounding_box()
+    assert who is not None
+    assert due is not None
+    assert who["y"] < 400 < due["y"]
+    assert await page.locator("button[accesskey=n]").count() == 0  # one call at a time
+
+
+async def test_an_empty_desk_offers_nothing_to_take(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    page = await _sign_in(browser, site, Role.ADVISOR)
+    await page.goto(f"{site}/desk")
+    assert "No call is due." in await page.inner_text("main")
+    assert await page.locator("button.main").count() == 0
+
+
+async def test_a_family_that_wishes_to_hear_nothing_of_a_baby_is_met_gently(
+    db: str, site: str, browser: Browser
+) -> None:
+    await set_business_clock(NOON)
+    member = await _family()
+    await Baby.filter(household_id=member.household_id).update(stopped_at=NOON)
+    await make_task(member)
+    page = await _sign_in(browser, site, Role.CONSULTANT)
+    await page.click("button.main")
+    assert "Be gentle" in await page.inner_text(".why")
+    assert "5 months" not in await page.inner_text("main")
+    await page.goto(f"{site}/store/Member:{member.id}?lang=zh-Hans")
+    assert "请温和对待" in await page.inner_text("main")
 
 
 async def test_a_list_that_shrank_says_where_its_calls_went(db: str, site: str, browser: Browser) -> None:

@@ -28,28 +28,29 @@ MEN_ZH = ("伟", "强", "磊", "军", "勇", "杰", "涛", "明", "超", "建国
 NICKNAMES_EN = ("Bean", "Peanut", "Bug", "Pip", "Sunny", "Teddy", "Birdie", "Button", "Poppy", "Ziggy", "Bear", "Dot")
 NICKNAMES_ZH = ("豆豆", "糖糖", "果果", "小宝", "圆圆", "乐乐", "团团", "米粒", "安安", "朵朵", "元宝", "可可")
 
+# They fit every family: one that expects, one with a toddler, one of which we know no child.
 VISITS: Said = {
     "en": (
-        ("diaper size", "Asked which diaper size comes next; leaks at night."),
-        ("weaning", "Looked at first spoons and cereals; wants to start slowly."),
-        ("skin", "Dry cheeks in cold weather; took a sample of cream."),
+        ("stock", "Asked when the usual brand is back on the shelf."),
+        ("car seat", "Compared two car seats; wants to think it over."),
+        ("skin", "Dry skin in cold weather; took a sample of cream."),
         ("gift", "Looked for a gift for a friend's newborn."),
     ),
     "zh-Hans": (
-        ("尿裤尺码", "问下一个尺码，夜里有侧漏。"),
-        ("添加辅食", "看了第一口辅食和小勺，想慢慢来。"),
-        ("皮肤护理", "天冷脸颊发干，拿了一份试用装。"),
+        ("到货", "问常买的牌子什么时候到货。"),
+        ("安全座椅", "比较了两款安全座椅，想再考虑一下。"),
+        ("皮肤护理", "天冷皮肤发干，拿了一份试用装。"),
         ("送礼", "给朋友的新生儿挑礼物。"),
     ),
 }
 CALLS: Said = {
     "en": (
-        ("sleep", "Wakes every two hours; we spoke about evening routines. Promised to ask again next week."),
+        ("best time", "Would rather be called in the afternoon. Promised to keep to it."),
         ("delivery", "Asked for delivery on Saturdays."),
         ("satisfaction", "Pleased with the advice in store."),
     ),
     "zh-Hans": (
-        ("睡眠", "夜里两小时醒一次，聊了睡前安排，答应下周再问候。"),
+        ("联系时间", "希望下午再打，已答应。"),
         ("送货", "希望周六送货。"),
         ("回访", "对门店的建议很满意。"),
     ),

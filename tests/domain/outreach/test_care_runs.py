@@ -29,7 +29,7 @@ from domain.platform.sources import Channel, Purpose, Source
 from domain.stages.calendar import add_months
 from domain.stages.engine import BabyDates, read
 from domain.stages.rules import RULES, Stage
-from tests.factories import NOON, make_baby, make_member, make_reachable
+from tests.factories import NOON, make_baby, make_member, make_model, make_order, make_reachable, make_score
 
 TODAY = NOON.date()
 
@@ -160,6 +160,22 @@ async def test_a_second_run_of_the_day_repeats_nothing_and_the_next_day_brings_n
     await set_business_clock(NOON + timedelta(days=3))
     assert (await run(TODAY + timedelta(days=3))).eligible == 0
     assert [m.intent_key for m in await Message.all()] == [f"stage:{baby.id}:MONTHS_1_3"]
+
+
+async def test_a_missed_day_is_made_up_for_without_a_second_list_of_calls(clock: str) -> None:
+    model = await make_model("churn")
+    for number in range(40):
+        member = await make_reachable(
+            await make_member(), phone=f"+1202555{100 + number:04d}", email=f"m{number}@example.com"
+        )
+        await make_order(member, NOON - timedelta(days=20), "90.00")
+        await make_score(model, member, 0.6)
+    assert (await run(TODAY)).eligible > 0
+    listed = await Message.filter(channel=Channel.CALL).count()
+    assert 0 < listed < 40
+    for back in (1, 2, 3):
+        await run(TODAY - timedelta(days=back))
+    assert await Message.filter(channel=Channel.CALL).count() == listed
 
 
 async def test_a_killed_run_goes_on_where_it_was_and_nobody_gets_two_things(clock: str) -> None:
