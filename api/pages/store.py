@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.web import ask, back_to, language_of, page, problem_text, viewer_of, wish
+from api.pages.web import ask, back_to, language_of, notice_of, page, problem_text, viewer_of, wish
 
 KINDS = ("VISIT", "QUESTION", "CHAT", "CALL", "NOTE")
 CHANNELS = {"CALL": "CALL", "CHAT": "WECOM"}
@@ -65,6 +65,7 @@ async def _member(request: Request, problem: str | None, note: str = "", refusal
         member=member,
         kinds=KINDS,
         done=request.query_params.get("done"),
+        notice=notice_of(request),
         note=note,
         problem=problem_text(language_of(request), problem, refusal),
     )

@@ -36,6 +36,7 @@ CONTENT_POLICY = (
 )
 LANGUAGE_COOKIE = "nestling_language"
 RETRY_AFTER_S = 5
+NOTICES = frozenset({"undone", "released", "renewed", "baby_stopped_now", "baby_reopened"})
 DATABASE_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError)
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -187,6 +188,12 @@ def back_to(path: str, **query: object) -> RedirectResponse:
     """After a form: the page again by GET, so that a reload repeats nothing."""
     wanted: Mapping[str, str] = {key: str(value) for key, value in query.items() if value not in (None, "")}
     return RedirectResponse(f"{path}?{urlencode(wanted)}" if wanted else path, 303)
+
+
+def notice_of(request: Request) -> str | None:
+    """What was done just now, by the key of its words; anything else in the address says nothing."""
+    notice = request.query_params.get("notice")
+    return notice if notice in NOTICES else None
 
 
 def moment_of(text: str | None) -> datetime | None:

@@ -24,7 +24,6 @@ from domain.gateway.previews import previews
 from domain.gateway.renderings import Letterhead
 from domain.gateway.unsubscribes import UnsubscribeLinks
 from domain.outreach import templates
-from domain.people.babies import Baby
 from domain.people.identities import IdentityKind
 from domain.people.members import Member
 from domain.platform.accounts import Account, create_account
@@ -193,19 +192,30 @@ async def test_an_empty_desk_offers_nothing_to_take(db: str, site: str, browser:
     assert await page.locator("button.main").count() == 0
 
 
-async def test_a_family_that_wishes_to_hear_nothing_of_a_baby_is_met_gently(
+async def test_one_word_stops_everything_about_a_baby_and_a_manager_takes_a_mistake_back(
     db: str, site: str, browser: Browser
 ) -> None:
     await set_business_clock(NOON)
     member = await _family()
-    await Baby.filter(household_id=member.household_id).update(stopped_at=NOON)
     await make_task(member)
     page = await _sign_in(browser, site, Role.CONSULTANT)
     await page.click("button.main")
+    await page.click("text=Stop everything about this baby")
+    await _is_accessible(page)
+    await page.click("text=Stop it now")
+    assert "Nothing about this baby will be said" in await page.inner_text("[role=status]")
     assert "Be gentle" in await page.inner_text(".why")
     assert "5 months" not in await page.inner_text("main")
-    await page.goto(f"{site}/store/Member:{member.id}?lang=zh-Hans")
+    assert await page.locator("text=It was a mistake").count() == 0  # not hers to take back
+    page = await _sign_in(browser, site, Role.STORE_MANAGER, phone=True, zh=True)
+    await page.goto(f"{site}/store/Member:{member.id}")
     assert "请温和对待" in await page.inner_text("main")
+    await page.click("text=系误操作")
+    await page.fill("input[name=reason]", "点错了会员。")
+    await _is_accessible(page)
+    await page.click("text=撤回")
+    assert "已撤回" in await page.inner_text("[role=status]")
+    assert "5个月12天" in await page.inner_text("main")
 
 
 async def test_a_list_that_shrank_says_where_its_calls_went(db: str, site: str, browser: Browser) -> None:
