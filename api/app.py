@@ -20,7 +20,7 @@ from api.health import live, metrics, ready
 from api.hooks import hook_routes
 from api.http import GraphQL
 from api.pages import routes as page_routes
-from api.projection.statements import close_reads, open_reads
+from api.reads import close_reads, open_reads
 from api.schema import build_schema
 from api.trusted import TRUSTED
 from api.unsubscribe import unsubscribe_routes

@@ -14,7 +14,7 @@ from strawberry import Schema
 
 from api.projection import TYPES, UNIONS, Computed, Identifier, Page, Relation, Source, Sql, Value
 from api.projection.selections import declared, node_type
-from api.projection.statements import Reads
+from api.reads import Reads
 
 COLUMN = re.compile(r"\{([ts])\}\.(\w+)")
 PLAIN_NAME = re.compile(r"\w+")

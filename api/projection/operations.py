@@ -35,9 +35,9 @@ from api.projection.statements import (
     Slots,
     Statement,
     anybody_like,
-    fetch,
     rights_of,
 )
+from api.reads import fetch
 from domain.platform.actors import Actor
 from domain.platform.roles import Permission
 
@@ -195,7 +195,7 @@ def _planner(operation: Operation, context: ApiContext, *, for_core: bool = Fals
 
 def _statement(planner: Planner, top: Row, columns: Sequence[str]) -> Statement:
     # As bytes: a page that goes out untouched is never decoded.
-    texts = [f"convert_to(({sql})::text, 'UTF8') AS j{number}" for number, sql in enumerate(columns)]
+    texts = [f"convert_to({sql}, 'UTF8') AS j{number}" for number, sql in enumerate(columns)]
     notes = [f"{top.noted} AS a"] if top.notes else []
     source = f" FROM (SELECT 1) one{top.joined}" if top.joins else ""
     sql = f"SELECT {', '.join([*texts, *notes])}{source}"

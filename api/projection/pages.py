@@ -16,11 +16,23 @@ import orjson
 import strawberry
 from graphql import FieldNode, GraphQLField, GraphQLObjectType, get_named_type
 
+from api.arguments import Arguments
 from api.errors import bad_user_input
 from api.projection import Ask, Key, Page
 from api.projection.finishing import Shape
-from api.projection.selections import Arguments, below, node_type
-from api.projection.statements import Row, all_of, checked_first, finding, joined, json_object, table_of
+from api.projection.selections import below, node_type
+from api.projection.statements import (
+    Constant,
+    Row,
+    Sure,
+    all_of,
+    checked_first,
+    finding,
+    joined,
+    json_array,
+    json_object,
+    table_of,
+)
 
 if TYPE_CHECKING:
     from api.projection.planner import Planner
@@ -122,13 +134,13 @@ def _after(arguments: Arguments) -> Callable[[Ask], str | None]:
 
 
 def _parts(wish: Wish, fields: dict[str, list[FieldNode]]) -> tuple[list[tuple[str, str]], Shape]:
-    pairs, shape = [], Shape()
+    pairs, shape = list[tuple[str, str]](), Shape()
     for key, nodes in fields.items():
-        name = nodes[0].name.value
+        name, sql = nodes[0].name.value, ""
         if name == "__typename":
-            sql = f"'{wish.connection.name}'"
+            sql = Constant(f'"{wish.connection.name}"')
         elif name == "totalCount":
-            sql = _count(wish)
+            sql = Sure(f"{_count(wish)}::text")
         elif name == "edges":
             sql, child = _edges(wish, nodes)
             shape.child(key, wish.connection.fields["edges"].type, child)
@@ -155,18 +167,18 @@ def _rows(wish: Wish) -> str:
 def _edges(wish: Wish, nodes: list[FieldNode]) -> tuple[str, Shape]:
     edge = get_named_type(wish.connection.fields["edges"].type)
     assert isinstance(edge, GraphQLObjectType)
-    pairs, shape = [], Shape()
+    pairs, shape = list[tuple[str, str]](), Shape()
     for key, inner in wish.planner.selections.fields(edge, below(nodes)).items():
         name = inner[0].name.value
         if name == "__typename":
-            pairs.append((key, f"'{edge.name}'"))
+            pairs.append((key, Constant(f'"{edge.name}"')))
         elif name == "cursor":
-            pairs.append((key, cursor_sql(wish.source.key, wish.row.alias)))
+            pairs.append((key, Sure(f"""'"' || {cursor_sql(wish.source.key, wish.row.alias)} || '"'""")))
         else:
             sql, child = wish.planner.node(wish.target, wish.row, below(inner))
             pairs.append((key, sql))
             shape.child(key, edge.fields["node"].type, child)
-    return f"coalesce(json_agg({json_object(pairs)} ORDER BY {wish.row.alias}.\"#n\") {wish.shown}, '[]')", shape
+    return json_array(json_object(pairs), f' ORDER BY {wish.row.alias}."#n"', wish.shown), shape
 
 
 def _page_info(wish: Wish, nodes: list[FieldNode]) -> str:
@@ -174,11 +186,13 @@ def _page_info(wish: Wish, nodes: list[FieldNode]) -> str:
     assert isinstance(info, GraphQLObjectType)
     cursor, alias = cursor_sql(wish.source.key, wish.row.alias), wish.row.alias
     values: dict[str, Callable[[], str]] = {
-        "__typename": lambda: "'PageInfo'",
-        "hasNextPage": lambda: f"count(*) > {wish.first}",
-        "hasPreviousPage": lambda: wish.planner.holes(lambda ask: "true" if wish.after(ask) is not None else "false"),
-        "startCursor": lambda: f'(array_agg({cursor} ORDER BY {alias}."#n") {wish.shown})[1]',
-        "endCursor": lambda: f'(array_agg({cursor} ORDER BY {alias}."#n" DESC) {wish.shown})[1]',
+        "__typename": lambda: Constant('"PageInfo"'),
+        "hasNextPage": lambda: Sure(f"(count(*) > {wish.first})::text"),
+        "hasPreviousPage": lambda: Sure(
+            wish.planner.holes(lambda ask: f"'{str(wish.after(ask) is not None).lower()}'")
+        ),
+        "startCursor": lambda: f"""'"' || (array_agg({cursor} ORDER BY {alias}."#n") {wish.shown})[1] || '"'""",
+        "endCursor": lambda: f"""'"' || (array_agg({cursor} ORDER BY {alias}."#n" DESC) {wish.shown})[1] || '"'""",
     }
     fields = wish.planner.selections.fields(info, below(nodes))
     return json_object([(key, values[inner[0].name.value]()) for key, inner in fields.items()])

@@ -36,15 +36,20 @@ from api.projection import (
 from api.projection.finishing import KIND, Fill, Shape, completer
 from api.projection.selections import Selections, below, declared, permissions_of
 from api.projection.statements import (
+    NULL,
     NULL_MARK,
+    Constant,
     Holes,
     Late,
     Row,
+    Sure,
     all_of,
     checked_first,
     finding,
     joined,
+    json_array,
     json_object,
+    scalar,
 )
 
 
@@ -77,7 +82,7 @@ class Planner:
         outer = Row(wanted)
         inner = self._single(outer, target, sql, f"{rows.table} {target.alias} WHERE {where}")
         listed = f"unnest({self.ask(keys, 'uuid[]')}) WITH ORDINALITY AS {wanted}(id, n){outer.joined}"
-        value = f"json_agg({inner} ORDER BY {wanted}.n)"
+        value = json_array(f"coalesce({inner}, 'null')", f" ORDER BY {wanted}.n")
         return self.lateral(row, value, f"string_agg({outer.noted}, ',')" if outer.notes else "", listed), shape
 
     def page(self, row: Row, of: GraphQLField, nodes: list[FieldNode]) -> tuple[str, Shape]:
@@ -97,7 +102,7 @@ class Planner:
         shape, families = Shape(), {}
         for key, nodes in self.selections.fields(core, sets).items():
             if nodes[0].name.value == "__typename":
-                pairs.append((key, f"'{type_name}'"))
+                pairs.append((key, Constant(f'"{type_name}"')))
                 continue
             of = core.fields[nodes[0].name.value]
             source = declared(of)
@@ -105,21 +110,22 @@ class Planner:
             refused = self.refusal(of, source)
             if refused is not None:
                 shape.refused.append((key, refused, nodes[0]))
-                pairs.append((key, "NULL"))
+                pairs.append((key, NULL))
             elif isinstance(source, Computed):
                 complete = None if self.for_core else completer(self.selections, of.type, nodes)
                 shape.fills.append(Fill(key, source, complete))
                 families[source.family.name] = source.family
-                pairs.append((key, "NULL"))
+                pairs.append((key, NULL))
             else:
                 sql, child = self._value(type_name, row, of, source, nodes)
                 pairs.append((key, self._checked(sql, key, type_name, of, source, nodes[0], shape)))
                 shape.child(key, of.type, child)
         for family in families.values():
-            values = [(name, render(sql, self.ask, row.alias)) for name, sql in family.needs.items()]
+            needs = {name: render(sql, self.ask, row.alias) for name, sql in family.needs.items()}
+            values = [(name, f"to_json({sql})::text") for name, sql in needs.items()]
             pairs.append((f"#{family.name}", json_object(values)))
         if kind and (self.for_core or not shape.is_done or shape.is_checked):
-            pairs.append((KIND, f"'{type_name}'"))
+            pairs.append((KIND, Constant(f'"{type_name}"')))
         audit = TYPES[type_name].audit
         if audit is not None and audit.of(self.ask.actor):
             self.noted.add(type_name)
@@ -139,15 +145,16 @@ class Planner:
         if is_trusted or self.for_core or not isinstance(of.type, GraphQLNonNull):
             return sql
         shape.checked.append((key, f"{type_name}.{node.name.value}", node))
-        return f"coalesce(to_json({sql}), '{NULL_MARK}')"
+        return Sure(f"coalesce({sql}, '{NULL_MARK}')")
 
     def _value(
         self, type_name: str, row: Row, of: GraphQLField, source: Source, nodes: list[FieldNode]
     ) -> tuple[str, Shape]:
         if isinstance(source, Value):
-            return wire(of, render(source.sql, self.ask, row.alias)), Shape()
+            sql = scalar(of.type, render(source.sql, self.ask, row.alias))
+            return Sure(sql) if source.column and isinstance(of.type, GraphQLNonNull) else sql, Shape()
         if isinstance(source, Identifier):
-            return f"'{type_name}:' || {row.alias}.id", Shape()
+            return Sure(f"""'"{type_name}:' || {row.alias}.id || '"'"""), Shape()
         if isinstance(source, Page):
             return pages.page(self, source, of, nodes, type_name, row)
         assert isinstance(source, Relation)
@@ -171,10 +178,10 @@ class Planner:
             return self._single(row, target, sql, rows), shape
         first = self.first(of, nodes[0])
         if not target.notes:
-            return f"(SELECT coalesce(json_agg(r.j), '[]') FROM (SELECT {sql} AS j FROM {rows} LIMIT {first}) r)", shape
+            return Sure(f"(SELECT {json_array('r.j')} FROM (SELECT {sql} AS j FROM {rows} LIMIT {first}) r)"), shape
         place = f"row_number() OVER ({order.strip()})"
         picked = f'(SELECT {target.alias}.*, {place} AS "#n" FROM {rows} LIMIT {first}) {target.alias}{target.joined}'
-        value = f"coalesce(json_agg({sql} ORDER BY {target.alias}.\"#n\"), '[]')"
+        value = json_array(sql, f' ORDER BY {target.alias}."#n"')
         return self.lateral(row, value, f"string_agg({target.noted}, ',')", picked), shape
 
     def _single(self, row: Row, target: Row, sql: str, rows: str) -> str:
@@ -212,7 +219,7 @@ class Planner:
             cases.append(f"WHEN '{kind}' THEN {self._single(row, arm, sql, rows)}")
             if not child.is_done or child.is_checked:
                 shape.arms[type_name] = child
-        sql = f"CASE {row.alias}.{union.kind} {' '.join(cases)} END" if cases else "NULL::json"
+        sql = f"CASE {row.alias}.{union.kind} {' '.join(cases)} END" if cases else "NULL::text"
         return sql, shape
 
     # Conditions
@@ -255,8 +262,3 @@ class Planner:
             return checked_first(arguments(context.variables)["first"])
 
         return self.ask(Late("first", read), "bigint")
-
-
-def wire(of: GraphQLField, sql: str) -> str:
-    """The JSON form that the SDL promises: decimals as text; the rest is PostgreSQL's own JSON, in UTC."""
-    return f"({sql})::text" if get_named_type(of.type).name == "Decimal" else sql

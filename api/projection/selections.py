@@ -3,7 +3,7 @@
 And what a field of the built schema says of itself.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,33 +15,24 @@ from graphql import (
     GraphQLAbstractType,
     GraphQLField,
     GraphQLIncludeDirective,
-    GraphQLInputType,
     GraphQLNamedType,
-    GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLScalarType,
     GraphQLSkipDirective,
     InlineFragmentNode,
     Node,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
-    get_argument_values,
     get_directive_values,
     get_named_type,
-    specified_scalar_types,
 )
 from graphql.execution.values import VariableValues
 from strawberry import Schema
-from strawberry.types.arguments import convert_arguments
 
+from api.arguments import Arguments, reader
 from api.projection import SOURCE, TYPES, One, Page, Source
 
-Arguments = Callable[[VariableValues], dict[str, Any]]
-"""The field's arguments as Python values, by their Python names, for the variables of a request."""
-
 MOST_SHAPES = 64  # of one operation
-_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,65 +55,8 @@ class Selections:
         """How to read the field's arguments. Literals are read once; a variable of a plain scalar is a look-up."""
         known = self.readers.get(id(node))
         if known is None:
-            known = self.readers[id(node)] = self._arguments(of, node)
+            known = self.readers[id(node)] = reader(self.schema, of, node, self.variables)
         return known
-
-    def _arguments(self, of: GraphQLField, node: FieldNode) -> Arguments:
-        definition = of.extensions["strawberry-definition"]
-
-        def read(variables: VariableValues) -> dict[str, Any]:
-            return convert_arguments(
-                get_argument_values(of, node, variables),
-                definition.arguments,
-                scalar_registry=self.schema.schema_converter.scalar_registry,
-                config=self.schema.config,
-            )
-
-        given = {argument.name.value: argument.value for argument in node.arguments or ()}
-        late = {name: value for name, value in given.items() if _uses_variables(value)}
-        if not late:
-            constant = read(self.variables)
-            return lambda _variables: dict(constant)
-        if not all(isinstance(value, VariableNode) and _is_plain(of.args[name].type) for name, value in late.items()):
-            return _once(read)
-        return self._looked_up(of, node, late)
-
-    def _looked_up(self, of: GraphQLField, node: FieldNode, late: Mapping[str, Any]) -> Arguments:
-        """Plain scalars by variable: what is left out is the default; graphql-core refuses a null that may not be."""
-        definition = of.extensions["strawberry-definition"]
-        names = {self.schema.config.name_converter.from_argument(one): one for one in definition.arguments}
-        others = FieldNode(
-            name=node.name, arguments=tuple(one for one in node.arguments or () if one.name.value not in late)
-        )
-        partial = GraphQLField(of.type, {name: arg for name, arg in of.args.items() if name not in late})
-        constant = convert_arguments(
-            get_argument_values(partial, others, self.variables),
-            [one for name, one in names.items() if name not in late],
-            scalar_registry=self.schema.schema_converter.scalar_registry,
-            config=self.schema.config,
-        )
-        looked_up = [
-            (
-                names[name].python_name,
-                value.name.value,
-                names[name].default,
-                isinstance(of.args[name].type, GraphQLNonNull),
-            )
-            for name, value in late.items()
-        ]
-
-        def read(variables: VariableValues) -> dict[str, Any]:
-            found = dict(constant)
-            for python_name, variable, default, is_required in looked_up:
-                value = variables.coerced.get(variable, _ABSENT)
-                if value is _ABSENT:
-                    value = default
-                if value is None and is_required:
-                    get_argument_values(of, node, variables)  # raises
-                found[python_name] = value
-            return found
-
-        return read
 
     def _collect(
         self, of: GraphQLObjectType, selections: SelectionSetNode, found: dict[str, list[FieldNode]], seen: set[str]
@@ -230,32 +164,6 @@ def deciding_variables(nodes: Iterable[Node]) -> tuple[str, ...]:
         selections = getattr(node, "selection_set", None)
         waiting.extend(selections.selections if selections else ())
     return tuple(sorted(found))
-
-
-def _once(read: Arguments) -> Arguments:
-    """Reads once a request what its finder, its page and its cursor each ask for."""
-    last: tuple[VariableValues | None, dict[str, Any]] = (None, {})
-
-    def reading(variables: VariableValues) -> dict[str, Any]:
-        nonlocal last
-        if last[0] is not variables:
-            last = (variables, read(variables))
-        return dict(last[1])
-
-    return reading
-
-
-def _uses_variables(value: Any) -> bool:
-    if isinstance(value, VariableNode):
-        return True
-    inner = getattr(value, "values", None) or [one.value for one in getattr(value, "fields", None) or ()]
-    return any(_uses_variables(one) for one in inner)
-
-
-def _is_plain(of: GraphQLInputType) -> bool:
-    """A built-in scalar: what the core coerced is what Python takes."""
-    named = of.of_type if isinstance(of, GraphQLNonNull) else of
-    return isinstance(named, GraphQLScalarType) and named.name in specified_scalar_types
 
 
 def declared(of: GraphQLField) -> Source | None:

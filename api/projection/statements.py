@@ -1,4 +1,4 @@
-"""A statement that many requests share: its text, the values it takes, and the audit row it leaves.
+"""A statement that many requests share: its text, the values it takes, the audit row it leaves, the JSON it writes.
 
 Values are constants of the plan, `Late` ones of the request, or what finders add. Text that a request's own arguments
 shape (a search, a cursor) stands in holes; every filling that was met is remembered, so PostgreSQL sees few texts.
@@ -6,18 +6,17 @@ shape (a search, a cursor) stands in holes; every filling that was met is rememb
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-import asyncpg
+from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, GraphQLOutputType, get_named_type
 
+from api.arguments import Arguments
 from api.context import ApiContext
-from api.errors import bad_user_input, deadline_exceeded, unstorable
+from api.errors import bad_user_input
 from api.projection import MOST_ROWS, TYPES, UNIONS, Ask, Finder
-from api.projection.selections import Arguments
 from domain.platform.actors import Actor
 from domain.platform.parameters import Parameters
 
-MOST_PAIRS = 49  # json_build_object takes 100 arguments
+IN_A_GROUP = 8  # parts of a JSON text that are put together at a time
 MOST_FILLINGS = 64  # of one plan's holes
 IDS = ("id", "account_id", "staff_id", "store_id", "distributor_id", "member_id", "household_id", "token_id")
 NULL_MARK = '{"#":0}'  # a null where the SDL allows none; no text can spell it, for JSON escapes its quotes
@@ -177,75 +176,6 @@ def _members_of(noted: frozenset[str]) -> str:
     return f"ARRAY({' UNION '.join(arms)})"
 
 
-class Unreset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """A pooled connection that is not reset on release (1.3-1.7 times the requests): never give it session state."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
-class Reads:
-    """The pools of a process, for callers who signed in and for those who did not; open while it serves."""
-
-    signed_in: asyncpg.Pool | None = None
-    anonymous: asyncpg.Pool | None = None
-
-
-async def open_reads(
-    database_url: str, *, size: int, statement_timeout_s: float, anonymous_timeout_s: float = 1.0
-) -> None:
-    """Open the pools. Each ends statements itself; the only thing that the first one writes is audit rows.
-
-    Those are committed without waiting for the disk: a crash of the database server may lose the last second's.
-    """
-    assert Reads.signed_in is None, "the pools are open already"
-    common = {"timezone": "UTC", "jit": "off"}  # compiling a statement of sub-selects costs more than running it
-    for name, most, timeout_s, settings in (
-        ("signed_in", size, statement_timeout_s, {"synchronous_commit": "off"}),
-        ("anonymous", max(1, size // 5), anonymous_timeout_s, {"default_transaction_read_only": "on"}),
-    ):
-        pool = await asyncpg.create_pool(
-            database_url,
-            min_size=1 if name == "signed_in" else 0,
-            max_size=most,
-            connection_class=Unreset,
-            max_cacheable_statement_size=0,  # any size: the cache is bounded by number
-            server_settings={
-                **common,
-                **settings,
-                "application_name": f"nestling-reads-{name.replace('_', '-')}",
-                "statement_timeout": str(int(timeout_s * 1000)),
-            },
-        )
-        setattr(Reads, name, pool)
-
-
-async def close_reads() -> None:
-    pools = [pool for pool in (Reads.signed_in, Reads.anonymous) if pool is not None]
-    Reads.signed_in = Reads.anonymous = None
-    for pool in pools:
-        await pool.close()
-
-
-async def fetch(context: ApiContext, sql: str, values: Sequence[object]) -> Sequence[Any]:
-    """The one row of a statement, counted in the context; DEADLINE_EXCEEDED beyond the deadline."""
-    pool = Reads.signed_in if context.caller is not None else Reads.anonymous
-    assert pool is not None, "open_reads() first"
-    context.statements += 1
-    try:
-        async with pool.acquire() as connection:  # waits as long as the operation's deadline lets it
-            row: Sequence[Any] = await connection.fetchrow(sql, *values)
-            return row
-    except (asyncpg.QueryCanceledError, TimeoutError):
-        raise deadline_exceeded() from None
-    except asyncpg.CharacterNotInRepertoireError:
-        raise unstorable() from None
-    except asyncpg.DataError as error:
-        if type(error) is not asyncpg.DataError:
-            raise  # the server's own word: a mistake of the statement
-        raise bad_user_input("A value is out of its range.") from None
-
-
 @dataclass(slots=True)
 class Row:
     """A row in FROM while its object is planned: what is joined to it, and what the audit wants to know of it."""
@@ -294,11 +224,56 @@ def all_of(conditions: Sequence[str]) -> str:
     return " AND ".join(conditions) or "TRUE"
 
 
-def json_object(pairs: Sequence[tuple[str, str]]) -> str:
-    """The JSON object of (key, SQL), in order; more than one call's worth are joined as text."""
-    if len(pairs) <= MOST_PAIRS:
-        arguments = ", ".join(f"'{key}', {sql}" for key, sql in pairs)
-        return f"json_build_object({arguments})"
-    chunks = [json_object(pairs[start : start + MOST_PAIRS]) for start in range(0, len(pairs), MOST_PAIRS)]
-    inside = " || ', ' || ".join(f"left(substr({chunk}::text, 2), -1)" for chunk in chunks)
-    return f"('{{' || {inside} || '}}')::json"
+class Sure(str):
+    """SQL of a JSON text that is never null."""
+
+    __slots__ = ()
+
+
+class Constant(Sure):
+    """A JSON text that is known when the statement is planned, as it is: no SQL."""
+
+    __slots__ = ()
+
+
+NULL = Constant("null")
+
+
+def scalar(of: GraphQLOutputType, sql: str) -> str:
+    """SQL of the JSON text that the SDL promises for a value; null where the value is.
+
+    What needs no escapes is quoted: PostgreSQL's own `to_json` costs twice as much, json_build_object four times.
+    """
+    named = get_named_type(of)
+    is_list = isinstance(of.of_type if isinstance(of, GraphQLNonNull) else of, GraphQLList)
+    if not is_list and (isinstance(named, GraphQLEnumType) or named.name in ("Date", "Decimal")):
+        return f"""'"' || ({sql})::text || '"'"""
+    if not is_list and named.name in ("Int", "Boolean"):
+        return f"({sql})::text"
+    return f"to_json({sql})::text"
+
+
+def json_object(pairs: Sequence[tuple[str, str]]) -> Sure:
+    """SQL of the text of a JSON object: key -> JSON text, in order. Keys are names: they need no escapes."""
+    parts, text = [], "{"
+    for number, (key, value) in enumerate(pairs):
+        text += f'{"," if number else ""}"{key}":'
+        if isinstance(value, Constant):
+            text += value
+            continue
+        parts += [f"'{text}'", value if isinstance(value, Sure) else f"coalesce({value}, 'null')"]
+        text = ""
+    return Sure(_together([*parts, f"'{text}}}'::text"]))
+
+
+def json_array(item: str, order: str = "", shown: str = "") -> Sure:
+    """SQL of the text of a JSON array over rows, which are never null."""
+    return Sure(f"coalesce('[' || string_agg({item}, ','{order}) {shown} || ']', '[]')")
+
+
+def _together(parts: Sequence[str]) -> str:
+    """The parts as one text: in groups, so that a long text is not copied once for each short one after it."""
+    while len(parts) > IN_A_GROUP:
+        groups = [parts[start : start + IN_A_GROUP] for start in range(0, len(parts), IN_A_GROUP)]
+        parts = [f"({' || '.join(group)})" for group in groups]
+    return f"({' || '.join(parts)})"

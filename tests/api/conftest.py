@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from api.config import ApiConfig
 from api.context import ApiContext
 from api.graphql import Request, run
-from api.projection.statements import close_reads, open_reads
+from api.reads import close_reads, open_reads
 from domain.platform import accounts, sessions
 from domain.platform.actors import Actor
 from domain.platform.clock import set_business_clock

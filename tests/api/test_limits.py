@@ -16,7 +16,8 @@ from api.graphql import Request, prepare
 from api.metrics import FALLBACK
 from api.pages.web import document
 from api.projection.selections import Operation
-from api.projection.statements import Statement, close_reads, fetch, open_reads
+from api.projection.statements import Statement
+from api.reads import close_reads, fetch, open_reads
 from api.schema import build_schema
 from domain.platform.ids import new_id
 from domain.platform.roles import Role

@@ -10,7 +10,7 @@ import pytest
 from api.config import ApiConfig
 from api.graphql import execute
 from api.ids import decode_id, encode_id
-from api.projection.statements import close_reads, open_reads
+from api.reads import close_reads, open_reads
 from domain.care.callbacks import CallbackTask
 from domain.care.interactions import Interaction
 from domain.commerce.products import Product

@@ -8,7 +8,7 @@ import pytest
 
 from api.config import ApiConfig
 from api.context import ApiContext
-from api.projection import statements
+from api.reads import Reads
 from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.people.identities import IdentityKind
@@ -201,14 +201,14 @@ async def test_every_search_is_an_index_look_up(ask: Ask, config: ApiConfig, mon
 
     async def explain(context: ApiContext, sql: str, parameters: Any) -> Any:
         sent.append((sql, parameters))
-        assert statements.Reads.signed_in is not None
-        return await statements.Reads.signed_in.fetchrow(sql, *parameters)
+        assert Reads.signed_in is not None
+        return await Reads.signed_in.fetchrow(sql, *parameters)
 
     monkeypatch.setattr("api.projection.operations.fetch", explain)
 
     async def scans() -> dict[str, list[str]]:
         sql, parameters = sent[-1]
-        pool = statements.Reads.signed_in
+        pool = Reads.signed_in
         assert pool is not None
         plan = json.loads(await pool.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *parameters))[0]["Plan"]
         return {table: _scans(plan, table) for table in ("members", "identities", "babies", "member_tags")}

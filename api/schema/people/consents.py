@@ -9,14 +9,15 @@ from domain.platform.roles import Permission
 from domain.platform.sources import Channel, Purpose, Source
 
 # The latest of a purpose and channel is the one in force.
-IN_FORCE = """{t}.id = (
-    SELECT latest.id FROM consents latest
-    WHERE latest.member_id = {t}.member_id AND latest.purpose = {t}.purpose AND latest.channel = {t}.channel
-    ORDER BY latest.given_at DESC, latest.id DESC LIMIT 1)"""
+IN_FORCE = (
+    "(SELECT DISTINCT ON (said.member_id, said.purpose, said.channel) said.* FROM consents said "
+    "ORDER BY said.member_id, said.purpose, said.channel, said.given_at DESC, said.id DESC)"
+)
 
 
 @projected(
-    table="consents",
+    table=IN_FORCE,
+    made_of=("consents",),
     scope=OF_MEMBER,
     permission=Permission.READ_MEMBERS,
     description="What a member allowed or withdrew for a purpose and channel. No row is no consent.",

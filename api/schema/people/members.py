@@ -12,7 +12,6 @@ from api.schema.care.timeline import TimelineEntry, of_kinds
 from api.schema.insight.scores import Score
 from api.schema.nodes import Node
 from api.schema.people.babies import Baby
-from api.schema.people.consents import IN_FORCE as CONSENT_IN_FORCE
 from api.schema.people.consents import Consent
 from api.schema.people.identities import MASK, Identity, is_her_own
 from api.schema.people.tags import IN_FORCE as TAG_IN_FORCE
@@ -114,7 +113,6 @@ class Member(Node):
     consents: list[Consent] = relation(
         "The consent in force for each purpose and channel.",
         on={"member_id": "id"},
-        where=CONSENT_IN_FORCE,
         order="{t}.purpose, {t}.channel",
         first=24,
     )

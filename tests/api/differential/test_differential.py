@@ -13,7 +13,7 @@ from api.config import ApiConfig
 from api.context import ApiContext
 from api.graphql import Request, run
 from api.projection.operations import PLANS
-from api.projection.statements import close_reads, open_reads
+from api.reads import close_reads, open_reads
 from domain.database import connection, tortoise_config
 from domain.platform.actors import Actor
 from domain.platform.clock import set_business_clock
