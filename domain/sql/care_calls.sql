@@ -13,6 +13,12 @@ WITH free AS (
             SELECT FROM messages x
             WHERE x.member_id = m.id
                 AND (x.care_run_id = $1 OR (x.channel = 'CALL' AND x.created_at > $3::timestamptz - $10::interval))
+                -- a call that was called off before anybody rang has disturbed nobody
+                AND NOT EXISTS (
+                    SELECT FROM callback_tasks t
+                    WHERE t.message_id = x.id AND t.state = 'CANCELLED' AND t.attempts = 0
+                        AND t.release_reason = 'REASON_GONE' AND x.care_run_id IS DISTINCT FROM $1
+                )
         )
 ),
 allowed AS (

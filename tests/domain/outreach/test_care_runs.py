@@ -12,6 +12,8 @@ from uuid import UUID
 
 import pytest
 
+from domain.care.callbacks import CallbackState, CallbackTask
+from domain.care.handovers import open_from_message
 from domain.gateway.messages import Message
 from domain.outreach.act_rules import ACT_RULES
 from domain.outreach.care_runs import CareReport, CareRun, run
@@ -176,6 +178,23 @@ async def test_a_missed_day_is_made_up_for_without_a_second_list_of_calls(clock:
     for back in (1, 2, 3):
         await run(TODAY - timedelta(days=back))
     assert await Message.filter(channel=Channel.CALL).count() == listed
+
+
+async def test_who_was_not_rung_because_she_had_bought_may_be_called_for_another_reason(clock: str) -> None:
+    member = await make_reachable(await make_member())
+    model = await make_model("churn")
+    await make_order(member, NOON - timedelta(days=20), "90.00")
+    await make_score(model, member, 0.6)
+    await run(TODAY)
+    [call] = await Message.filter(channel=Channel.CALL)
+    task_id = await open_from_message(call.id)
+    await make_order(member, NOON + timedelta(hours=1), "12.00")
+    for days in (1, 2):  # the first run calls it off and may call her again; the second must not
+        await set_business_clock(NOON + timedelta(days=days))
+        await run(TODAY + timedelta(days=days))
+    first = await CallbackTask.get(id=task_id)
+    assert (first.state, first.release_reason) == (CallbackState.CANCELLED, "REASON_GONE")
+    assert await Message.filter(channel=Channel.CALL).count() == 2
 
 
 async def test_a_killed_run_goes_on_where_it_was_and_nobody_gets_two_things(clock: str) -> None:
