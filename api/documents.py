@@ -14,6 +14,7 @@ from graphql import (
     GraphQLError,
     GraphQLNonNull,
     GraphQLSyntaxError,
+    Node,
     OperationDefinitionNode,
     parse,
     specified_rules,
@@ -26,10 +27,11 @@ from strawberry import Schema
 from api import limits
 from api.errors import ApiError, Code, limit_exceeded
 from api.overlaps import Overlaps
+from api.plans import PLANS
 from api.projection.selections import Operation
 from api.validation import invalid
 
-MOST_REMEMBERED = 1_000_000  # characters of the documents that a process remembers; a tree takes 50 times its text
+MOST_REMEMBERED = 500_000  # characters of the documents that a process remembers; a tree takes 40 times its text
 PLAIN: Mapping[str, type] = {"ID": str, "String": str, "Int": int, "Boolean": bool}
 
 RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
@@ -112,8 +114,10 @@ class Documents:
             self.known[key] = read
             self.characters += len(text)
             while self.characters > MOST_REMEMBERED:
-                (forgotten, _), _ = self.known.popitem(last=False)
+                (forgotten, _), document = self.known.popitem(last=False)
                 self.characters -= len(forgotten)
+                for weighed in document.operations.values():
+                    PLANS.forget(weighed.operation)
         return read
 
 
@@ -127,6 +131,7 @@ def read_document(schema: Schema, text: str, *, may_introspect: bool) -> Documen
         return [refused]
     try:
         document = parse(text, max_tokens=limits.MOST_TOKENS, no_location=False)
+        _drop_tokens(document)
         return _weighed(schema, document, text, may_introspect=may_introspect)
     except GraphQLSyntaxError as error:
         if "tokens" in error.message:
@@ -135,6 +140,24 @@ def read_document(schema: Schema, text: str, *, may_introspect: bool) -> Documen
         return [error]
     except RecursionError:
         return [limit_exceeded("depth", limits.MOST_DEPTH)]
+
+
+def _drop_tokens(document: DocumentNode) -> None:
+    """Let go of what the parser read: errors are placed by the text alone, and tokens are half of a tree's objects.
+
+    What is remembered is walked by every full collection of garbage, while all requests wait.
+    """
+    waiting: list[Node] = [document]
+    while waiting:
+        node = waiting.pop()
+        if node.loc is not None and hasattr(node.loc, "start_token"):
+            del node.loc.start_token, node.loc.end_token
+        for key in node.keys:
+            value = getattr(node, key, None)
+            if isinstance(value, Node):
+                waiting.append(value)
+            elif isinstance(value, tuple):
+                waiting += [one for one in value if isinstance(one, Node)]
 
 
 def _weighed(

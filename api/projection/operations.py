@@ -3,7 +3,6 @@
 `answer` serves queries. `read_rows` serves what graphql-core completes: the payloads of mutations and events.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +21,9 @@ from graphql import (
 from api import metrics
 from api.context import ApiContext
 from api.errors import forbidden
+from api.plans import NO_PLAN, PLANS, Plan
 from api.projection import TYPES, Ask, One, Page
-from api.projection.finishing import Nulled, Shape, check, fill, located
+from api.projection.finishing import Nulled, check, fill, located
 from api.projection.planner import Planner
 from api.projection.selections import Operation, Root, Selections, below, permissions_of
 from api.projection.statements import (
@@ -41,47 +41,8 @@ from api.reads import fetch
 from domain.platform.actors import Actor
 from domain.platform.roles import Permission
 
-MOST_PLANNED = 8_000_000  # characters of the statements that a process remembers
 META = ("__schema", "__type")
 NULL_FOUND = NULL_MARK.encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A statement for the root fields `keys`, and what is left to do on each."""
-
-    statement: Statement
-    keys: Mapping[str, int]
-    shapes: Sequence[Shape]
-    is_done: Sequence[bool]
-    is_checked: Sequence[bool]
-
-
-NO_PLAN = Plan(Statement("", 0, Slots(), Holes(), noted=frozenset()), {}, (), (), ())
-
-
-class Plans:
-    """The plans of a process, least recently used first; bounded by the length of their statements."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[object, ...], Plan] = OrderedDict()
-        self._characters = 0
-
-    def get(self, key: tuple[object, ...]) -> Plan | None:
-        found = self._known.get(key)
-        if found is not None:
-            self._known.move_to_end(key)
-        return found
-
-    def keep(self, key: tuple[object, ...], plan: Plan) -> None:
-        self._known[key] = plan
-        self._characters += len(plan.statement.sql)
-        while self._characters > MOST_PLANNED:
-            _, forgotten = self._known.popitem(last=False)
-            self._characters -= len(forgotten.statement.sql)
-
-
-PLANS = Plans()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,24 @@
 """The shipped limits: what people really ask passes, what is meant to hurt is refused before any SQL, quickly."""
 
+import gc
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import asyncpg
 import pytest
-from graphql import OperationDefinitionNode, OperationType, get_introspection_query, parse
+from graphql import OperationDefinitionNode, OperationType, Token, get_introspection_query, parse
+from strawberry import Schema
 
 from api import limits
 from api.config import ApiConfig
 from api.context import ApiContext
-from api.documents import Document, Documents
+from api.documents import Document, Documents, read_document
 from api.errors import ApiError
 from api.graphql import Request, prepare
 from api.metrics import FALLBACK
 from api.pages.web import document
+from api.plans import PLANS
 from api.projection.selections import Operation
 from api.projection.statements import Statement
 from api.reads import close_reads, fetch, open_reads
@@ -112,6 +116,35 @@ def test_remembered_documents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
         assert isinstance(documents.get(schema, f"{{ a{number}: __typename }}", may_introspect=True), Document)
     assert sum(len(text) for text, _ in documents.known) == documents.characters <= 100
     assert ("{ a19: __typename }", True) in documents.known
+
+
+async def test_a_document_that_is_forgotten_takes_its_plans_along(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    asks, before = await make_actor(Role.OPERATOR), len(PLANS._known)
+    for number in range(20):
+        assert (await ask(asks, f"{{ a{number}: stores(first: 1) {{ totalCount }} }}")).codes == []
+    assert len(PLANS._known) == before + 20
+    monkeypatch.setattr("api.documents.MOST_REMEMBERED", 100)
+    await ask(asks, "{ last: stores(first: 1) { totalCount } }")
+    assert len(PLANS._known) <= 3
+    assert PLANS._characters == sum(len(plan.statement.sql) for plan in PLANS._known.values())
+    assert set(PLANS._of) == {key[0] for key in PLANS._known}
+
+
+def test_a_remembered_document_holds_none_of_its_tokens() -> None:
+    text = (
+        "query($n: Int!) { stores(first: $n) { ...F } } fragment F on StoreConnection { totalCount @skip(if: false) }"
+    )
+    read = read_document(build_schema(), text, may_introspect=True)
+    assert isinstance(read, Document)
+    waiting: list[object] = [read.named(None)]
+    seen: set[int] = set()
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) not in seen and not isinstance(thing, type | ModuleType | FunctionType | Schema):
+            seen.add(id(thing))
+            assert not isinstance(thing, Token)
+            waiting += gc.get_referents(thing)
+    assert len(seen) > 50
 
 
 async def test_a_response_beyond_two_megabytes_is_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from api import metrics
 from api.config import ApiConfig
 from api.context import ApiContext
 from api.graphql import Request, run
-from api.projection.operations import PLANS
+from api.plans import PLANS
 from api.reads import close_reads, open_reads
 from domain.database import connection, tortoise_config
 from domain.platform.actors import Actor
@@ -26,6 +26,8 @@ from tests.api.differential.reference import answer, contract
 from tests.api.differential.values import Pools, pools_of
 from tests.api.differential.world import World, build_world
 from tests.conftest import EMPTY_FILLED_TABLES
+
+MOST_LATE = 5  # times that one document may miss its deadline
 
 
 class Town:
@@ -42,9 +44,12 @@ class Town:
 
     async def compare(self, seed: int, actor: Actor | None, document: Document) -> None:
         """Fail with all that is needed to see a difference again."""
-        body = await self.ask(actor, document)
+        for _ in range(MOST_LATE):
+            body = await self.ask(actor, document)
+            codes = {error["extensions"]["code"] for error in body.get("errors", ())}
+            if "DEADLINE_EXCEEDED" not in codes:
+                break  # a machine that stands still for a second is no difference
         self.asked += 1
-        codes = {error["extensions"]["code"] for error in body.get("errors", ())}
         assert not codes & {"GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"}, (seed, body, document.text)
         if codes == {"LIMIT_EXCEEDED"} and "data" not in body:
             self.refused += 1
