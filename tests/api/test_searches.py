@@ -210,7 +210,7 @@ async def test_every_search_is_an_index_look_up(ask: Ask, config: ApiConfig, mon
         sql, parameters = sent[-1]
         pool = Reads.signed_in
         assert pool is not None
-        plan = json.loads(await pool.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *parameters))[0]["Plan"]
+        plan = json.loads((await pool.fetchrow(f"EXPLAIN (FORMAT JSON) {sql}", *parameters))[0])[0]["Plan"]
         return {table: _scans(plan, table) for table in ("members", "identities", "babies", "member_tags")}
 
     operator = await make_actor(Role.OPERATOR)
