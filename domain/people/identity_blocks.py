@@ -50,6 +50,19 @@ BLOCKING = tuple(reason for reason in BlockReason if reason is not BlockReason.S
 BY_HAND = (BlockReason.KIOSK, BlockReason.STORE_PHONE, BlockReason.STAFF, BlockReason.PLACEHOLDER)
 
 
+WHY_BLOCKED = {
+    BlockReason.PLACEHOLDER: (
+        "That stands for nobody: ask for hers, or leave it out.",
+        "这不是真实的号码：请询问本人，或留空。",
+    ),
+    BlockReason.TEST_NUMBER: ("That is set aside for trials.", "这是测试号码。"),
+    BlockReason.STORE_PHONE: ("That is a store's own number.", "这是门店自己的号码。"),
+    BlockReason.KIOSK: ("That serves everybody who comes: a kiosk's or a till's.", "这是自助机或收银台的公用标识。"),
+    BlockReason.STAFF: ("That was blocked: it names nobody.", "该标识已被停用，不代表任何人。"),
+}
+"""For people, in English and Chinese."""
+
+
 class IdentityBlock(Model):
     """A value that names nobody, since when and why; lifted ones stay as history. SHARED is the quarantine."""
 
@@ -177,9 +190,9 @@ async def block(
         return ValidationError(tuple(flaws))
     async with in_transaction():
         rows = await connection().execute_query_dict(
-            "INSERT INTO identity_blocks AS b (id, kind, value, reason, note, blocked_by, members) "
-            "SELECT $1, $2, $3, $4, $5, $6, count(DISTINCT member_id)::int FROM identities "
-            "WHERE kind = $2 AND value = $3 "
+            "INSERT INTO identity_blocks AS b (id, kind, value, reason, note, blocked_by, blocked_at, members) "
+            "SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::uuid, clock_timestamp(), "
+            "count(DISTINCT member_id)::int FROM identities WHERE kind = $2::text AND value = $3::text "
             "ON CONFLICT (kind, value) WHERE lifted_at IS NULL DO UPDATE "
             "SET reason = excluded.reason, note = excluded.note, blocked_by = excluded.blocked_by "
             "RETURNING b.id, b.members",

@@ -90,11 +90,15 @@ async def decide(
 
 
 async def suggest(one: UUID, other: UUID, evidence: Sequence[dict[str, Any]], confidence: float) -> None:
-    """Put a pair before people, or add what is new to a pair that waits. A pair that was decided stays decided."""
+    """Put a pair before people, or add what is new to a pair that waits. A pair that was decided stays decided.
+
+    Carers of one family share phones and addresses: they are nobody's suggestion.
+    """
     await connection().execute_query(
         "INSERT INTO merge_suggestions AS s (id, one_id, other_id, state, evidence, confidence, suggested_at) "
-        "VALUES ($1, least($2::uuid, $3::uuid), greatest($2::uuid, $3::uuid), 'OPEN', $4::text::jsonb, $5, "
-        "clock_timestamp()) ON CONFLICT (one_id, other_id) DO UPDATE SET "
+        "SELECT $1, least(a.id, b.id), greatest(a.id, b.id), 'OPEN', $4::text::jsonb, $5::float8, clock_timestamp() "
+        "FROM members a JOIN members b ON b.id = $3 AND b.household_id <> a.household_id WHERE a.id = $2 "
+        "ON CONFLICT (one_id, other_id) DO UPDATE SET "
         "evidence = CASE WHEN s.evidence @> excluded.evidence THEN s.evidence "
         "ELSE s.evidence || excluded.evidence END, "
         "confidence = greatest(s.confidence, excluded.confidence) WHERE s.state = 'OPEN'",

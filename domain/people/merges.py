@@ -1,6 +1,6 @@
 """Merges: that two members were one person. An edge with what it changed, so that it can be taken back to the byte."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -139,7 +139,7 @@ class _DryRun(Exception):
     """Leave the savepoint without a trace."""
 
 
-class _MovedOn(Exception):
+class MovedOn(Exception):
     """Who belongs together changed while we waited for the rows: look again."""
 
 
@@ -257,10 +257,10 @@ async def locked(member_ids: Sequence[UUID], leaving: Sequence[UUID] = ()) -> As
     while True:
         try:
             async with in_transaction():
-                await _lock(sorted(member_ids), set(leaving))
+                await lock(sorted(member_ids), set(leaving))
                 yield
                 return
-        except _MovedOn:
+        except MovedOn:
             continue
 
 
@@ -275,8 +275,9 @@ LEFT JOIN LATERAL (SELECT m.id FROM members m WHERE m.id = g.id AND NOT g.is_lea
 """
 
 
-async def _lock(member_ids: list[UUID], leaving: set[UUID]) -> None:
-    held = await connection().execute_query_dict(_FAMILIES, [member_ids])
+async def lock(member_ids: Sequence[UUID], leaving: Collection[UUID]) -> None:
+    """As `locked`, inside the caller's transaction; MovedOn when somebody else changed the families meanwhile."""
+    held = await connection().execute_query_dict(_FAMILIES, [list(member_ids)])
     ids = [row["id"] for row in held]
     strong = [row["id"] in leaving or row["merged_into_id"] is not None for row in held]
     await connection().execute_query(_LOCK, [ids, strong])
@@ -284,8 +285,8 @@ async def _lock(member_ids: list[UUID], leaving: set[UUID]) -> None:
     await connection().execute_query(
         "SELECT 1 FROM households WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE", [homes]
     )
-    if await connection().execute_query_dict(_FAMILIES, [member_ids]) != held:
-        raise _MovedOn
+    if await connection().execute_query_dict(_FAMILIES, [list(member_ids)]) != held:
+        raise MovedOn
 
 
 async def _apply(merge_id: UUID, survivor_id: UUID, absorbed_id: UUID) -> None:
