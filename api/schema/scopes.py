@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from api.projection import Ask, Scope
-from domain.people.scopes import sees_member, sees_task
+from domain.people.scopes import GONE, sees_member, sees_task
 
 
 def is_visible(ask: Ask, alias: str) -> str:
-    """A member whom the actor may see and who was not erased."""
-    return f"{alias}.status <> 'ERASED' AND {sees_member(ask.actor, ask.parameters, alias)}"
+    """A member whom the actor may see and who was neither erased nor merged away."""
+    return f"{alias}.status NOT IN {GONE} AND {sees_member(ask.actor, ask.parameters, alias)}"
 
 
 def _carer_is_visible(ask: Ask, household: str) -> str:

@@ -103,13 +103,14 @@ async def land_orders(orders: Sequence[GivenOrder]) -> list[Outcome]:
         if outcome is None and key in new:  # twice in one batch: the first is the receipt
             first = orders[new[key][0]]
             same = first.payload_hash == order.payload_hash
-            outcome = OrderRepeated(new[key][1], new[key][2]) if same else OrderConflict(new[key][1])
+            first_id, buyer = new[key][1], known[new[key][0]]["member_id"]
+            outcome = OrderRepeated(first_id, buyer) if same else OrderConflict(first_id)
         elif outcome is None:
-            new[key] = (place, new_id(), row["member_id"], row["store_id"])
+            new[key] = (place, new_id(), row["arrived_as"], row["store_id"])
         outcomes.append(outcome)
     inserted = await _insert(orders, new, products)
-    for place, order_id, member_id, _ in new.values():
-        outcomes[place] = OrderLanded(order_id, member_id) if order_id in inserted else None
+    for place, order_id, _, _ in new.values():
+        outcomes[place] = OrderLanded(order_id, known[place]["member_id"]) if order_id in inserted else None
     await _settle_races(orders, outcomes)
     return [outcome for outcome in outcomes if outcome is not None]
 

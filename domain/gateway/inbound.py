@@ -64,7 +64,8 @@ async def _writer(channel: Channel, inbound: Inbound) -> dict[str, Any] | None:
     address = inbound.from_address.strip().lower()
     kind = IdentityKind.EMAIL if channel is Channel.EMAIL else IdentityKind.PHONE
     rows = await connection().execute_query_dict(
-        "SELECT i.member_id, i.is_synthetic, last.id AS message_id FROM identities i LEFT JOIN LATERAL ("
+        "SELECT i.member_id, coalesce(i.home_id, i.member_id) AS written_as, i.is_synthetic, "
+        "last.id AS message_id FROM identities i LEFT JOIN LATERAL ("
         "SELECT m.id, m.created_at, m.provider_key = $4 AS is_answered FROM messages m "
         "WHERE m.member_id = i.member_id AND m.channel = $3 AND m.address = i.value AND m.attempt > 0 "
         "ORDER BY is_answered DESC NULLS LAST, m.created_at DESC, m.id DESC LIMIT 1) last ON true "
@@ -83,7 +84,7 @@ async def _put_on_timeline(
         "source, external_id, is_synthetic) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
         "ON CONFLICT (source, external_id) DO NOTHING RETURNING id",
         [
-            new_id(), who["member_id"], InteractionKind.REPLY.value, channel.value, Direction.INBOUND.value, at, topic,
+            new_id(), who["written_as"], InteractionKind.REPLY.value, channel.value, Direction.INBOUND.value, at, topic,
             inbound.text, who["message_id"], provider, inbound.event_key, who["is_synthetic"],
         ],
     )  # fmt: skip

@@ -12,7 +12,7 @@ from domain.database import connection
 from domain.gateway.renderings import Letterhead, RenderWish, render_all
 from domain.outreach.facts import Wording
 from domain.outreach.rendering import Rendered
-from domain.people.scopes import sees_member
+from domain.people.scopes import GONE, sees_member
 from domain.platform.actors import Actor
 from domain.platform.parameters import Parameters
 from domain.platform.roles import Permission
@@ -34,7 +34,7 @@ async def previews(actor: Actor, message_ids: Collection[UUID], letterhead: Lett
         "JOIN templates t ON t.key = x.template_key AND t.channel = x.channel AND t.language = x.language "
         "AND t.version = x.template_version "
         f"WHERE x.id = ANY({parameters(list(message_ids))}) AND x.body IS NULL AND x.channel IN ('SMS', 'EMAIL') "
-        f"AND m.status <> 'ERASED' AND {sees_member(actor, parameters)}",
+        f"AND m.status NOT IN {GONE} AND {sees_member(actor, parameters)}",
         parameters,
     )
     wishes = [

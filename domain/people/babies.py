@@ -17,7 +17,7 @@ from domain.people.dates import Standing, birth_flaws, due_flaws, stands_against
 from domain.people.failures import BabyNotFound, MemberNotFound
 from domain.people.names import name_key
 from domain.people.provenance import CONFIDENCE, may_overwrite, said_by
-from domain.people.scopes import is_in_scope, sees_member
+from domain.people.scopes import GONE, is_in_scope, sees_member
 from domain.platform.actors import Actor
 from domain.platform.changes import MEMBER_TIMELINE, announce
 from domain.platform.clock import business_now, real_now
@@ -251,8 +251,9 @@ async def lock_baby(actor: Actor, baby_id: UUID) -> dict[str, Any] | None:
     parameters = Parameters()
     rows = await connection().execute_query_dict(
         f"SELECT b.*, (SELECT m.time_zone FROM members m WHERE m.household_id = b.household_id "
-        f"ORDER BY m.id LIMIT 1) AS time_zone FROM babies b WHERE b.id = {parameters(baby_id)} "
-        "AND EXISTS (SELECT 1 FROM members m WHERE m.household_id = b.household_id AND m.status <> 'ERASED' "
+        f"AND m.merged_into_id IS NULL ORDER BY m.id LIMIT 1) AS time_zone FROM babies b "
+        f"WHERE b.id = {parameters(baby_id)} "
+        f"AND EXISTS (SELECT 1 FROM members m WHERE m.household_id = b.household_id AND m.status NOT IN {GONE} "
         f"AND {sees_member(actor, parameters)}) FOR UPDATE OF b",
         parameters,
     )

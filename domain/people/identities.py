@@ -34,6 +34,9 @@ class IdentityKind(StrEnum):
     DEVICE = "DEVICE"
 
 
+PRIORITY = {kind: rank for rank, kind in enumerate(IdentityKind)}
+"""The lower, the stronger: of two that name different members the stronger is believed."""
+
 SHAREABLE = (IdentityKind.PHONE, IdentityKind.EMAIL, IdentityKind.DEVICE)
 
 
@@ -46,9 +49,12 @@ class Identity(Model):
     kind = fields.CharEnumField(IdentityKind, max_length=32)
     namespace = fields.CharField(max_length=64, default="")  # the issuing system; empty for phone and e-mail
     value = fields.CharField(max_length=320)  # normalised: E.164, lower-case e-mail, the issuer's own spelling
-    # Of several members on one family phone, the one whom a look-up by that phone answers.
+    # Of several members on one family phone, the one whom a look-up by that phone answers. Nobody's where the value is
+    # blocked or in quarantine (`identity_blocks`): a trigger sees to it, whoever writes the row.
     is_primary = fields.BooleanField(default=True)
     is_synthetic = fields.BooleanField(default=False)
+    # The merged-away member under whom it came: what arrives by it later is hers again when the merge is undone.
+    home_id = fields.UUIDField(null=True)
     verified_at = fields.DatetimeField(null=True)  # real clock
     verified_by = fields.CharField(max_length=64, null=True)
     first_seen_at = fields.DatetimeField()  # business clock
@@ -62,10 +68,6 @@ class Identity(Model):
             CheckConstraint(name="identities_value_not_empty", check="value <> ''"),
             UniqueConstraint(
                 name="identities_one_person", fields=("kind", "namespace", "value"), condition="is_primary"
-            ),
-            CheckConstraint(
-                name="identities_strong_kinds_are_primary",
-                check="is_primary OR kind IN ('PHONE', 'EMAIL', 'DEVICE')",
             ),
         ]
 
@@ -93,7 +95,8 @@ async def primary_holder(kind: IdentityKind, value: str, namespace: str | None =
     """
     rows = await connection().execute_query_dict(
         "SELECT DISTINCT i.member_id FROM identities i JOIN members m ON m.id = i.member_id WHERE i.value = $1 "
-        "AND i.kind = $2 AND i.is_primary AND ($3::text IS NULL OR i.namespace = $3) AND m.status <> 'ERASED' LIMIT 2",
+        "AND i.kind = $2 AND i.is_primary AND ($3::text IS NULL OR i.namespace = $3) "
+        "AND m.status NOT IN ('ERASED', 'MERGED') LIMIT 2",
         [value, kind, namespace],
     )
     return rows[0]["member_id"] if len(rows) == 1 else None

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from domain.commerce.store_imports import stores_by_code
 from domain.database import connection
+from domain.people.identities import IdentityKind
+from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, BlockReason, flaw_of, standing_blocks
 from domain.people.member_imports import KIND, GivenMember, member_of
 from domain.people.names import name_initials, name_key
 from domain.people.phones import is_fictional
@@ -52,7 +54,7 @@ async def _verdicts(source: str, given: list[GivenMember], zone: ZoneInfo) -> li
     """For each row: landed (it may), repeated, or what stands in the way. The first of two in one chunk counts."""
     hashes = await _landed_before(source, given)
     cards = await _card_holders([g.card for g in given if g.card])
-    store_phones = await _store_phones([g.phone for g in given if g.phone])
+    blocked = await _blocked(given)
     stores = await stores_by_code(source, [(g.store, g.store_name) for g in given if g.store], str(zone))
     verdicts: list[RowOutcome] = []
     for g in given:
@@ -65,8 +67,7 @@ async def _verdicts(source: str, given: list[GivenMember], zone: ZoneInfo) -> li
             issues.append(CHANGED)
         if g.card in cards:
             issues.append(CARD_TAKEN)
-        if g.phone in store_phones:
-            issues.append(STORE_PHONE)
+        issues += [issue for column, value in _names(g) if (issue := blocked.get((column, value))) is not None]
         if g.store and g.store not in stores:
             issues.append(UNKNOWN_STORE)
         if not issues:
@@ -103,11 +104,25 @@ async def _card_holders(cards: list[str]) -> set[str | None]:
     return {row["value"] for row in rows}
 
 
-async def _store_phones(phones: list[str]) -> set[str | None]:
-    rows = await connection().execute_query_dict(
-        "SELECT DISTINCT phone FROM stores WHERE phone = ANY($1::text[])", [phones]
-    )
-    return {row["phone"] for row in rows}
+def _names(given: GivenMember) -> list[tuple[IdentityKind, str]]:
+    held = ((IdentityKind.PHONE, given.phone), (IdentityKind.EMAIL, given.email), (IdentityKind.CARD, given.card))
+    return [(kind, value) for kind, value in held if value]
+
+
+async def _blocked(given: list[GivenMember]) -> dict[tuple[IdentityKind, str], Issue]:
+    """What names nobody, and why; a phone in quarantine is kept as evidence and is no issue."""
+    names = [name for one in given for name in _names(one)]
+    standing = await standing_blocks(names)
+    blocks: dict[tuple[IdentityKind, str], BlockReason] = {n: why for n, why in standing.items() if why in BLOCKING}
+    for kind, value in names:
+        flaw = flaw_of(kind, value, is_synthetic=True)  # test numbers are marked when kept
+        if flaw is not None:
+            blocks.setdefault((kind, value), flaw)
+    return {
+        name: STORE_PHONE if reason is BlockReason.STORE_PHONE
+        else Issue(name[0].value.lower(), "blocked_value", WHY_BLOCKED[reason][0])
+        for name, reason in blocks.items()
+    }  # fmt: skip
 
 
 async def _write(source: str, new: list[GivenMember], zone: ZoneInfo, now: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tortoise import fields
+from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
@@ -36,6 +37,7 @@ class MemberStatus(StrEnum):
     ACTIVE = "ACTIVE"
     BLOCKED = "BLOCKED"
     ERASED = "ERASED"
+    MERGED = "MERGED"  # she was the same person as `merged_into`, who carries everything of hers
 
 
 class CarerRole(StrEnum):
@@ -54,6 +56,11 @@ class Member(Model):
         "nestling.Household", related_name="carers", on_delete=fields.RESTRICT
     )
     household_id: UUID
+    # Who carries everything of hers since a merge: always somebody who is not merged away herself.
+    merged_into: fields.ForeignKeyNullableRelation["Member"] = fields.ForeignKeyField(
+        "nestling.Member", related_name="absorbed", null=True, on_delete=fields.RESTRICT
+    )
+    merged_into_id: UUID | None
     carer_role = fields.CharEnumField(CarerRole, max_length=16, default=CarerRole.UNKNOWN)
     full_name = fields.CharField(max_length=200, null=True)
     name_source = fields.CharEnumField(Source, max_length=16, null=True)
@@ -92,7 +99,13 @@ class Member(Model):
     class Meta:
         table = "members"
         unique_together = (("source", "external_id"),)
-        constraints = [one_of("members", "status", MemberStatus), one_of("members", "carer_role", CarerRole)]
+        constraints = [
+            one_of("members", "status", MemberStatus),
+            one_of("members", "carer_role", CarerRole),
+            CheckConstraint(
+                name="members_merged_away_lead_on", check="(status = 'MERGED') = (merged_into_id IS NOT NULL)"
+            ),
+        ]
 
 
 NAME_LENGTH = 200

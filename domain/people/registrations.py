@@ -12,6 +12,7 @@ from domain.database import connection
 from domain.people.consents import ConsentEvidence, ConsentState, write_consent
 from domain.people.failures import MemberNotFound
 from domain.people.identities import SHAREABLE, IdentityKind
+from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, flaw_of, standing_blocks
 from domain.people.members import NAME_LENGTH, CarerRole
 from domain.people.names import name_initials, name_key
 from domain.people.phones import is_fictional, normalised_email, normalised_phone
@@ -137,7 +138,7 @@ def normalise(identities: tuple[GivenIdentity, ...], phone_region: str) -> tuple
             kept.add(GivenIdentity(identity.kind, value, namespace))
     if not identities:
         errors.append(FieldError("identities", "A phone, a card or another identity is needed."))
-    return sorted(kept, key=lambda i: (i.kind.value, i.namespace, i.value)), errors
+    return sorted(kept, key=lambda i: (i.kind in SHAREABLE, i.kind.value, i.namespace, i.value)), errors
 
 
 def _code(text: str) -> str | None:
@@ -159,16 +160,18 @@ def _flaws(given: Registration) -> list[FieldError]:
 
 
 async def _store_flaws(given: Registration, identities: list[GivenIdentity]) -> list[FieldError]:
-    """A store's own number typed for a member who has none would make one person of forty."""
-    phones = [identity.value for identity in identities if identity.kind is IdentityKind.PHONE]
-    rows = await connection().execute_query_dict(
-        "SELECT EXISTS (SELECT 1 FROM stores WHERE phone = ANY($1::text[])) AS is_a_stores, "
-        "$2::uuid IS NULL OR EXISTS (SELECT 1 FROM stores WHERE id = $2) AS is_known",
-        [phones, given.store_id],
-    )
+    """A store's own number or a kiosk's card, typed for a member who has none, would make one person of forty."""
+    blocks = await standing_blocks((identity.kind, identity.value) for identity in identities)
     flaws = []
-    if rows[0]["is_a_stores"]:
-        flaws.append(FieldError("identities.PHONE", "That is a store's own number."))
+    for identity in identities:
+        reason = blocks.get((identity.kind, identity.value))
+        if reason not in BLOCKING:
+            reason = flaw_of(identity.kind, identity.value, is_synthetic=True)  # test numbers are marked when kept
+        if reason is not None:
+            flaws.append(FieldError(f"identities.{identity.kind.value}", *WHY_BLOCKED[reason]))
+    rows = await connection().execute_query_dict(
+        "SELECT $1::uuid IS NULL OR EXISTS (SELECT 1 FROM stores WHERE id = $1) AS is_known", [given.store_id]
+    )
     if not rows[0]["is_known"]:
         flaws.append(FieldError("storeId", "No such store."))
     return flaws

@@ -8,6 +8,9 @@ from domain.platform.actors import Actor
 from domain.platform.parameters import Parameters
 from domain.platform.roles import Role
 
+GONE = "('ERASED', 'MERGED')"
+"""States of members, as SQL, whose rows nobody sees, finds or serves any more."""
+
 CALLED_LATELY_HOURS = 24  # real clock: she may look up what she wrote and was told
 OWNER_FIRST_HOURS = 2  # business time: so long a due call waits for its owner before others may take it
 
@@ -89,11 +92,11 @@ def _of_distributor(actor: Actor, parameters: Parameters, alias: str) -> str:
 async def is_in_scope(actor: Actor, member_id: UUID, *, for_update: bool = False) -> bool:
     """Whether the actor may see the member now; `for_update` also locks her row until the transaction ends.
 
-    A member who does not exist, was erased or is out of scope gets the same answer.
+    A member who does not exist, was erased or merged away, or is out of scope gets the same answer.
     """
     parameters = Parameters()
     sql = (
-        f"SELECT 1 FROM members m WHERE m.id = {parameters(member_id)} AND m.status <> 'ERASED' "
+        f"SELECT 1 FROM members m WHERE m.id = {parameters(member_id)} AND m.status NOT IN {GONE} "
         f"AND {sees_member(actor, parameters)}"
     )
     if for_update:

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     READ_AUDIT = "READ_AUDIT"
     WRITE_MEMBERS = "WRITE_MEMBERS"
     WRITE_BABIES = "WRITE_BABIES"
+    MERGE_MEMBERS = "MERGE_MEMBERS"  # say who is the same person, who is not, and what names nobody
     REOPEN_BABIES = "REOPEN_BABIES"  # take back, for a day, that content about a baby was stopped
     WRITE_TAGS = "WRITE_TAGS"
     WRITE_CONSENTS = "WRITE_CONSENTS"
@@ -56,9 +57,11 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.CONSULTANT: frozenset(_STAFF_READS | _STAFF_WRITES | {_P.REVEAL_CONTACTS}),
     Role.ADVISOR: frozenset(_STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS}),
     Role.STORE_MANAGER: frozenset(
-        _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REVEAL_CONTACTS, _P.REOPEN_BABIES}
+        _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REVEAL_CONTACTS, _P.REOPEN_BABIES, _P.MERGE_MEMBERS}
     ),
-    Role.OPERATOR: frozenset(_STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REOPEN_BABIES}),
+    Role.OPERATOR: frozenset(
+        _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REOPEN_BABIES, _P.MERGE_MEMBERS}
+    ),
     Role.ANALYST: frozenset(
         {
             _P.READ_MEMBERS, _P.SEARCH_MEMBERS, _P.READ_TAGS, _P.READ_ORDERS, _P.READ_SCORES, _P.READ_MESSAGES,

@@ -6,7 +6,7 @@ WITH put AS (
            row_number() OVER (PARTITION BY CASE WHEN s.category <> '' THEN s.member_id END ORDER BY s.rank, s.category),
            s.reasons::jsonb, $2::uuid, $3::date
     FROM staged_scores s
-    JOIN members m ON m.id = s.member_id AND m.status <> 'ERASED'
+    JOIN members m ON m.id = s.member_id AND m.status NOT IN ('ERASED', 'MERGED')
     WHERE s.category <> ALL ($4::text[])
        OR NOT EXISTS (SELECT FROM babies b WHERE b.household_id = m.household_id AND b.stopped_at IS NOT NULL)
     RETURNING 1

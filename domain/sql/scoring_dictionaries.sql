@@ -7,7 +7,7 @@ CREATE TEMP TABLE scoring_members ON COMMIT DROP AS
 SELECT m.id, m.external_id, m.source,
        (row_number() OVER (ORDER BY m.source COLLATE "C", m.external_id COLLATE "C") - 1)::int AS no
 FROM members m
-WHERE m.status <> 'ERASED'
+WHERE m.status NOT IN ('ERASED', 'MERGED')
   AND EXISTS (
       SELECT FROM orders o
       WHERE o.member_id = m.id AND o.ordered_at < current_setting('nestling.as_of')::timestamptz

@@ -1,0 +1,48 @@
+"""Merge rules: what becomes of every column that names a member or a household when two members are one.
+
+One table of them all. A test reads PostgreSQL's catalogue and fails when a column is missing here: whoever adds a table
+says what a merge does with it.
+"""
+
+from enum import StrEnum
+
+
+class Rule(StrEnum):
+    MOVES = "MOVES"  # the row is hers from now on; what arrives later under the old id follows by a trigger
+    COMBINES = "COMBINES"  # moves, and where both have one, one statement of `merge_steps` says what stands
+    DERIVED = "DERIVED"  # computed anew from what moved: the absorbed one's rows go, and come back when it is undone
+    STAYS = "STAYS"  # history, credentials, or the merge's own book-keeping: true of the row as it was
+
+
+RULES: dict[tuple[str, str], Rule] = {
+    ("orders", "member_id"): Rule.MOVES,
+    ("interactions", "member_id"): Rule.MOVES,
+    ("messages", "member_id"): Rule.MOVES,
+    ("callback_tasks", "member_id"): Rule.MOVES,
+    ("decisions", "member_id"): Rule.MOVES,
+    ("suppressions", "member_id"): Rule.MOVES,  # in force by address, whoever holds it: the union by themselves
+    ("consents", "member_id"): Rule.COMBINES,  # the strictest of both sides' latest words is said again, last
+    ("identities", "member_id"): Rule.COMBINES,  # one row for a value that both hold
+    ("identities", "home_id"): Rule.STAYS,
+    ("member_tags", "member_id"): Rule.COMBINES,  # of one tag on both the later stays in force
+    ("attention_slots", "member_id"): Rule.COMBINES,  # what both had is what she had
+    ("scores", "member_id"): Rule.COMBINES,  # the survivor's, by model; the absorbed one's where she has none
+    ("api_tokens", "member_id"): Rule.STAYS,  # opens nothing while its member is merged away
+    ("members", "household_id"): Rule.MOVES,
+    ("babies", "household_id"): Rule.MOVES,
+    ("members", "merged_into_id"): Rule.STAYS,
+    ("households", "merged_into_id"): Rule.STAYS,
+    ("merges", "survivor_id"): Rule.STAYS,
+    ("merges", "absorbed_id"): Rule.STAYS,
+    ("merge_suggestions", "one_id"): Rule.STAYS,
+    ("merge_suggestions", "other_id"): Rule.STAYS,
+    ("audit_entries", "member_ids"): Rule.STAYS,
+}
+
+KEYS = {"attention_slots": "bigint", "scores": "bigint"}
+"""The type of a table's key, where it is no UUID."""
+
+
+def tables(rule: Rule, column: str = "member_id") -> list[str]:
+    """The tables whose `column` has this rule, in the order in which every merge takes their rows."""
+    return [table for (table, named), ruled in RULES.items() if ruled is rule and named == column]

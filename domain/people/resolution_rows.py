@@ -1,0 +1,150 @@
+"""Rows of resolutions: what stands, read in two statements, and what is written, a statement a table."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from domain.database import connection
+from domain.people import merges
+from domain.people.identities import SHAREABLE, IdentityKind
+from domain.people.names import name_initials, name_key
+from domain.people.provenance import said_by, system_of
+from domain.people.registrations import GivenIdentity
+from domain.people.resolution_plans import Added, Known, Person, Plan, Row
+from domain.people.scopes import GONE, sees_member
+from domain.platform.actors import Actor
+from domain.platform.changes import MEMBER_TIMELINE, announce_all
+from domain.platform.ids import new_id
+from domain.platform.parameters import Parameters
+
+HELD = """
+SELECT g.n::int AS n, i.id, i.member_id, i.is_primary, i.verified_at IS NOT NULL AS is_verified, i.last_seen_at
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS g (kind, namespace, value, n)
+JOIN identities i ON i.value = g.value AND i.kind = g.kind AND i.namespace = g.namespace
+ORDER BY g.n, i.id
+"""
+
+
+async def known_of(actor: Actor, keys: Sequence[GivenIdentity]) -> Known:
+    """What stands of these identities now, and of who holds them."""
+    columns: list[Any] = [
+        [key.kind.value for key in keys],
+        [key.namespace for key in keys],
+        [key.value for key in keys],
+    ]
+    rows: dict[GivenIdentity, list[Row]] = {}
+    for held in await connection().execute_query_dict(HELD, columns):
+        row = Row(held["id"], held["member_id"], held["is_primary"], held["is_verified"], held["last_seen_at"])
+        rows.setdefault(keys[held["n"] - 1], []).append(row)
+    members = sorted({row.member_id for found in rows.values() for row in found})
+    if not members:
+        return Known({}, {}, frozenset(), frozenset())
+    parameters = Parameters()
+    among = f"ANY({parameters(members)}::uuid[])"
+    counted = await connection().execute_query_dict(
+        f"SELECT m.id, m.status IN {GONE} AS is_gone, {sees_member(actor, parameters)} AS is_seen, i.kind, "
+        f"i.namespace, count(*)::int AS n FROM members m JOIN identities i ON i.member_id = m.id WHERE m.id = {among} "
+        "GROUP BY m.id, i.kind, i.namespace",
+        parameters,
+    )
+    return Known(
+        {key: tuple(found) for key, found in rows.items()},
+        {(row["id"], IdentityKind(row["kind"]), row["namespace"]): row["n"] for row in counted},
+        frozenset(row["id"] for row in counted if not row["is_seen"]),
+        frozenset(row["id"] for row in counted if row["is_gone"]),
+    )
+
+
+async def lock_members(member_ids: Sequence[UUID]) -> None:
+    """Hold the members in the order of ids, as merges do, before any identity is written."""
+    await connection().execute_query(
+        "SELECT 1 FROM members WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", [list(member_ids)]
+    )
+
+
+async def write(actor: Actor, plan: Plan, now: datetime, is_test_value: Callable[[IdentityKind, str], bool]) -> None:
+    """Write the plan. `now`: business clock. Raises MovedOn when somebody else was first with an identity."""
+    new = list(dict.fromkeys(added.person for added in plan.added if added.person.wish is not None))
+    if new:
+        await _make(actor, new, now)
+    rows = sorted(plan.added, key=lambda added: _order(added.identity))
+    if rows:
+        made = await _insert([row for row in rows if row.is_primary], now, is_test_value, is_primary=True)
+        if made < sum(row.is_primary for row in rows):
+            raise merges.MovedOn
+        await _insert([row for row in rows if not row.is_primary], now, is_test_value, is_primary=False)
+    if plan.seen:
+        ids = sorted(plan.seen)
+        await connection().execute_query(
+            "UPDATE identities i SET last_seen_at = greatest(i.last_seen_at, $2), "
+            "verified_at = coalesce(i.verified_at, CASE WHEN g.by <> '' THEN clock_timestamp() END), "
+            "verified_by = coalesce(i.verified_by, nullif(g.by, '')) "
+            "FROM unnest($1::uuid[], $3::text[]) AS g (id, by) WHERE i.id = g.id",
+            [ids, now, [plan.seen[key][1] for key in ids]],
+        )
+    await announce_all(MEMBER_TIMELINE, {row.person.id for row in plan.added})
+
+
+def _order(identity: GivenIdentity) -> tuple[bool, str, str, str]:
+    """One order for everybody who writes identities: those of one person first, phones last."""
+    return identity.kind in SHAREABLE, identity.kind.value, identity.namespace, identity.value
+
+
+async def _make(actor: Actor, persons: list[Person], now: datetime) -> None:
+    homes = [new_id() for _ in persons]
+    system = system_of(actor)
+    await connection().execute_query(
+        "INSERT INTO households (id, source, external_id) SELECT h, $2, h::text FROM unnest($1::uuid[]) AS h",
+        [homes, system],
+    )
+    columns: list[list[Any]] = [[] for _ in range(10)]
+    for person, home in zip(persons, homes, strict=True):
+        assert person.wish is not None
+        wish, name = person.wish, (person.wish.full_name or "").strip() or None
+        values = (
+            person.id, home, name, name_key(name) if name else None, name_initials(name) if name else None,
+            wish.language, wish.jurisdiction, wish.time_zone, now.astimezone(ZoneInfo(wish.time_zone)).date(),
+            wish.channel and wish.channel.value,
+        )  # fmt: skip
+        for column, value in zip(columns, values, strict=True):
+            column.append(value)
+    await connection().execute_query(
+        "INSERT INTO members (id, household_id, full_name, name_key, name_initials, language, jurisdiction, time_zone, "
+        "joined_on, joined_channel, external_id, name_source, source, owner_id, store_id, joined_by_id) "
+        "SELECT g.*, g.id::text, CASE WHEN g.full_name IS NOT NULL THEN $11 END, $12, $13::uuid, $14::uuid, $13::uuid "
+        "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], "
+        "$9::date[], $10::text[]) AS g (id, home, full_name, name_key, name_initials, language, jurisdiction, zone, "
+        "joined_on, channel)",
+        [*columns, said_by(actor).value, system, actor.staff_id, actor.store_id],
+    )
+
+
+INSERT = """
+INSERT INTO identities (id, member_id, kind, namespace, value, is_synthetic, is_primary, first_seen_at, last_seen_at,
+                        verified_by, verified_at)
+SELECT g.id, g.member_id, g.kind, g.namespace, g.value, g.is_synthetic, $7, $8, $8,
+       nullif(g.verified_by, ''), CASE WHEN g.verified_by <> '' THEN clock_timestamp() END
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bool[], $9::text[])
+    WITH ORDINALITY AS g (id, member_id, kind, namespace, value, is_synthetic, verified_by, n)
+ORDER BY g.n
+"""
+
+
+async def _insert(
+    rows: list[Added], now: datetime, is_test_value: Callable[[IdentityKind, str], bool], *, is_primary: bool
+) -> int:
+    if not rows:
+        return 0
+    key = "(kind, namespace, value) WHERE is_primary" if is_primary else "(member_id, kind, namespace, value)"
+    made = await connection().execute_query_dict(
+        f"WITH made AS ({INSERT} ON CONFLICT {key} DO NOTHING RETURNING 1) SELECT count(*)::int AS n FROM made",
+        [
+            [new_id() for _ in rows], [row.person.id for row in rows], [row.identity.kind.value for row in rows],
+            [row.identity.namespace for row in rows], [row.identity.value for row in rows],
+            [row.wish.is_synthetic or is_test_value(row.identity.kind, row.identity.value) for row in rows],
+            is_primary, now, [row.wish.verified_by for row in rows],
+        ],
+    )  # fmt: skip
+    return int(made[0]["n"])

@@ -1,0 +1,195 @@
+"""Merging two who are one, and taking it back to the byte."""
+
+import asyncio
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from domain.commerce.order_ingest import OrderLanded, ingest_orders
+from domain.database import connection
+from domain.gateway.suppressions import SuppressionReason, suppress
+from domain.people import merge_suggestions, merges
+from domain.people.babies import Baby
+from domain.people.consents import Consent, ConsentState
+from domain.people.failures import MemberNotFound
+from domain.people.identities import Identity, IdentityKind, primary_holder
+from domain.people.members import Member, MemberStatus
+from domain.people.merges import KeptApart, MembersMerged, MembersUnmerged, MergePreviewed
+from domain.platform.actors import Actor
+from domain.platform.clock import set_business_clock
+from domain.platform.roles import Role
+from domain.platform.sources import Channel, Purpose, Source
+from tests import factories as make
+from tests.domain.people.merging import DAY, every_row, people
+
+
+@pytest.fixture(autouse=True)
+async def noon(db: str) -> None:
+    await set_business_clock(make.NOON)
+
+
+async def joined(actor: Actor, survivor: UUID, absorbed: UUID) -> MembersMerged:
+    answer = await merges.merge(actor, survivor, absorbed)
+    assert isinstance(answer, MembersMerged), answer
+    return answer
+
+
+async def undone(actor: Actor, merge_id: UUID) -> None:
+    assert isinstance(await merges.unmerge(actor, merge_id, "Two people."), MembersUnmerged)
+
+
+async def test_everything_of_hers_moves_and_comes_back_to_the_byte(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    one, other, *_ = await people(4, Random(3))
+    before = await every_row()
+    merged = await joined(actor, one.id, other.id)
+    left = await connection().execute_query_dict(
+        " UNION ALL ".join(
+            f"SELECT '{table}' AS name FROM {table} WHERE member_id = $1"
+            for table in ("orders", "interactions", "messages", "callback_tasks", "decisions", "consents", "identities",
+                          "member_tags", "attention_slots", "scores")
+        ), [other.id],
+    )  # fmt: skip
+    assert left == []
+    gone = await Member.get(id=other.id)
+    assert (gone.status, gone.merged_into_id) == (MemberStatus.MERGED, one.id)
+    assert await primary_holder(IdentityKind.CARD, "card-1") == one.id
+    await undone(actor, merged.merge_id)
+    assert await every_row() == before
+
+
+async def test_a_preview_counts_what_the_merge_does_and_writes_nothing(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    one, other, *_ = await people(3, Random(5))
+    before = await every_row()
+    seen = await merges.preview(actor, one.id, other.id)
+    assert isinstance(seen, MergePreviewed)
+    assert await every_row() == before
+    assert await merges.Merge.all().count() == 0
+    merged = await joined(actor, one.id, other.id)
+    moved = (await merges.Merge.get(id=merged.merge_id)).moved
+    assert {table: sum(kinds.values()) for table, kinds in seen.rows.items()} == moved
+    assert moved["orders"] == 1
+
+
+async def test_the_strictest_latest_word_stands_and_suppressions_are_united(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    one, other = await make.make_member(), await make.make_member()
+    granted, withdrawn = ConsentState.GRANTED, ConsentState.WITHDRAWN
+    said = [
+        (one, Purpose.CARE, granted, 1), (other, Purpose.CARE, withdrawn, 9),  # her no is older, and stands
+        (one, Purpose.SERVICE, withdrawn, 9), (other, Purpose.SERVICE, granted, 1),
+        (one, Purpose.PROMOTION, granted, 5), (other, Purpose.PROMOTION, granted, 1),
+    ]  # fmt: skip
+    for member, purpose, state, ago in said:
+        await make.make_consent(member, purpose, Channel.SMS, state=state, given_at=make.NOON - ago * DAY)
+    await make.make_consent(other, Purpose.CARE, Channel.SMS, state=granted, given_at=make.NOON - 20 * DAY)
+    await suppress(Channel.SMS, "+12125550101", SuppressionReason.STOP_WORD, member_id=other.id)
+    await joined(actor, one.id, other.id)
+    now = {}
+    for consent in await Consent.filter(member_id=one.id).order_by("given_at", "id"):
+        now[consent.purpose] = consent.state
+    assert now == {Purpose.CARE: withdrawn, Purpose.SERVICE: withdrawn, Purpose.PROMOTION: granted}
+    rows = await connection().execute_query_dict("SELECT member_id, lifted_at FROM suppressions")
+    assert rows == [{"member_id": one.id, "lifted_at": None}]
+
+
+async def test_a_loss_is_absorbing_under_a_merge(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    one, other = await make.make_member(), await make.make_member()
+    born = {"born_on": make.NOON.date() - 30 * DAY, "born_source": Source.MEMBER, "born_confidence": 1.0}
+    await make.make_baby(one, **born, stopped_at=make.NOON - DAY)
+    same, elder = (
+        await make.make_baby(other, **born),
+        await make.make_baby(other, **(born | {"born_on": make.NOON.date() - 900 * DAY})),
+    )
+    merged = await joined(actor, other.id, one.id)
+    assert (await Baby.get(id=same.id)).stopped_at == make.NOON - DAY
+    assert (await Baby.get(id=elder.id)).stopped_at is None
+    await undone(actor, merged.merge_id)
+    assert (await Baby.get(id=same.id)).stopped_at is None
+
+
+async def test_what_arrives_under_the_old_names_goes_back_with_her(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    one, other, third = await people(3, Random(1), phones=9)
+    await make.make_product("DIAPERS", source="test", external_id="P1")
+    first = await joined(actor, one.id, other.id)
+    second = await joined(actor, third.id, one.id)
+
+    async def buys(receipt: str, **who: object) -> UUID:
+        lines = [{"product": "P1", "quantity": 1, "amount": "5.00"}]
+        raw = {"source": "test", "external_id": receipt, "ordered_at": make.NOON.isoformat(), "channel": "POS",
+               "currency": "USD", "lines": lines, "member": who}  # fmt: skip
+        answer = (await ingest_orders([raw], phone_region="US", currency="USD"))[0]
+        assert isinstance(answer, OrderLanded), answer
+        assert answer.member_id == third.id
+        return answer.order_id
+
+    by_card, by_id = await buys("R1", card="card-1"), await buys("R2", external_id="M1")
+    own = await buys("R3", card="card-0")
+
+    async def holders() -> list[UUID]:
+        rows = await connection().execute_query_dict(
+            "SELECT member_id FROM orders WHERE id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], id)",
+            [[by_card, by_id, own]],
+        )
+        return [row["member_id"] for row in rows]
+
+    assert await holders() == [third.id] * 3
+    await undone(actor, first.merge_id)  # in the middle: the later merge is taken back and made again
+    assert await holders() == [other.id, other.id, third.id]
+    await undone(actor, second.merge_id)
+    assert await holders() == [other.id, other.id, one.id]
+
+
+async def test_a_pair_that_is_two_people_is_never_merged(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    one, other, third = await people(3, Random(2), phones=9)
+    await merge_suggestions.decide(actor, one.id, other.id, is_apart=True)
+    assert isinstance(await merges.merge(actor, one.id, other.id), KeptApart)
+    await joined(actor, third.id, other.id)
+    assert isinstance(await merges.merge(actor, third.id, one.id), KeptApart)  # other is part of third now
+    await merge_suggestions.decide(actor, third.id, one.id, is_apart=False)
+    assert isinstance(await merges.merge(actor, third.id, one.id), KeptApart)
+    assert await merges.merge(actor, other.id, one.id) == MemberNotFound()
+
+
+async def test_many_who_merge_the_same_people_at_once_neither_deadlock_nor_do_it_twice(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    members = await people(8, Random(7))
+    rng = Random(11)
+    pairs = [tuple(rng.sample(members, 2)) for _ in range(40)]
+    answers = await asyncio.gather(*(merges.merge(actor, a.id, b.id) for a, b in pairs))
+    done = [answer for answer in answers if isinstance(answer, MembersMerged)]
+    assert {type(answer) for answer in answers} <= {MembersMerged, MemberNotFound}
+    gone = await Member.filter(status="MERGED")
+    assert {one.absorbed_id for one in done} == {member.id for member in gone}
+    assert len(gone) == len(done) >= 5
+    alive = {member.id for member in await Member.exclude(status="MERGED")}
+    assert {member.merged_into_id for member in gone} <= alive
+    assert {identity.member_id for identity in await Identity.all()} <= alive
+
+
+@pytest.mark.parametrize("scripts", [120, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(7200)])])
+async def test_any_script_of_merges_and_unmerges_comes_back_to_the_byte(db: str, scripts: int) -> None:
+    """Each unmerge gives what the merges that still stand would give without it; at the end every row is as it was."""
+    actor = await make.make_actor(Role.OPERATOR)
+    members = await people(7, Random(scripts))
+    before = await every_row()
+    for number in range(scripts):
+        rng = Random(number)
+        standing: list[MembersMerged] = []
+        for _ in range(rng.randrange(2, 7)):
+            if standing and rng.random() < 0.35:
+                await undone(actor, standing.pop(rng.randrange(len(standing))).merge_id)
+                continue
+            one, other = rng.sample(members, 2)
+            await connection().execute_query("DELETE FROM merge_suggestions")
+            answer = await merges.merge(actor, one.id, other.id)
+            if isinstance(answer, MembersMerged):
+                standing.append(answer)
+        while standing:
+            await undone(actor, standing.pop(rng.randrange(len(standing))).merge_id)
+        assert await every_row() == before, number
