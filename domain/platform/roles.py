@@ -32,6 +32,7 @@ class Permission(StrEnum):
     WRITE_MEMBERS = "WRITE_MEMBERS"
     WRITE_BABIES = "WRITE_BABIES"
     REOPEN_BABIES = "REOPEN_BABIES"  # take back, for a day, that content about a baby was stopped
+    ERASE_MEMBERS = "ERASE_MEMBERS"  # a member: herself
     WRITE_TAGS = "WRITE_TAGS"
     WRITE_CONSENTS = "WRITE_CONSENTS"
     WRITE_INTERACTIONS = "WRITE_INTERACTIONS"
@@ -58,7 +59,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.STORE_MANAGER: frozenset(
         _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REVEAL_CONTACTS, _P.REOPEN_BABIES}
     ),
-    Role.OPERATOR: frozenset(_STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REOPEN_BABIES}),
+    Role.OPERATOR: frozenset(
+        _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REOPEN_BABIES, _P.ERASE_MEMBERS}
+    ),
     Role.ANALYST: frozenset(
         {
             _P.READ_MEMBERS, _P.SEARCH_MEMBERS, _P.READ_TAGS, _P.READ_ORDERS, _P.READ_SCORES, _P.READ_MESSAGES,
@@ -80,7 +83,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.MEMBER: frozenset(
         {
             _P.READ_MEMBERS, _P.READ_BABIES, _P.READ_CONTACTS, _P.REVEAL_CONTACTS, _P.READ_ORDERS, _P.READ_MESSAGES,
-            _P.READ_MESSAGE_TEXT, _P.READ_CATALOGUE, _P.WRITE_BABIES, _P.WRITE_CONSENTS,
+            _P.READ_MESSAGE_TEXT, _P.READ_CATALOGUE, _P.WRITE_BABIES, _P.WRITE_CONSENTS, _P.ERASE_MEMBERS,
         }
     ),
 }  # fmt: skip
