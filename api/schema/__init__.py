@@ -19,6 +19,7 @@ from api.schema.gateway.message_queries import MessageQueries
 from api.schema.gateway.messages_mutations import MessageMutations
 from api.schema.people.babies_mutations import BabyMutations
 from api.schema.people.erasures_mutations import ErasureMutations
+from api.schema.people.exports_mutations import ExportMutations
 from api.schema.people.losses_mutations import LossMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
@@ -40,6 +41,7 @@ MUTATIONS: tuple[type, ...] = (
     CallbackMutations,
     AccessMutations,
     ErasureMutations,
+    ExportMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (Subscriptions,)
 

@@ -5,12 +5,12 @@ it: somebody has to say what becomes of it when a person goes. Rules run in the 
 that point at others first; each may run again and then changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from uuid import UUID
 
 from domain.database import connection
+from domain.people.traces import IN_A_FILE, IN_A_KEY, Traces, filled
 from domain.platform.parameters import Parameters
 
 
@@ -24,8 +24,7 @@ class Deed(StrEnum):
 class Rule:
     """What happens to a table's rows where `whose` holds; `t` is the row.
 
-    `whose` may name :members, :babies (hers alone), :externals (source and id, joined by a blank), :values (her names
-    in lower case, each of 6 characters or more) and :tails (the last 8 digits of her phones). `keeps` are the columns
+    `whose` may name the traces (:members, :babies, :externals, :values, :tails). `keeps` are the columns
     of text and JSON that stay, of which `why` says that they speak of nobody.
     """
 
@@ -44,21 +43,12 @@ BARE_SNAPSHOT = (
     """t.snapshot || jsonb_build_object('children', '[]'::jsonb, 'zones', '["UTC"]'::jsonb, 'baby_id', NULL, """
     "'intent_key', 'erased:' || t.id, 'jurisdiction', 'US', 'status', 'ERASED')"
 )
-AUDITED = ("by", "kind", "token", "withdrawn", "reason", "reference", "erasure", "version")
+AUDITED = ("by", "kind", "token", "withdrawn", "reason", "reference", "erasure", "version", "sections")
 """What a line of the audit may say of somebody who was erased: codes and ids."""
 ONLY_CODES = (
     "(SELECT coalesce(jsonb_object_agg(said.key, said.value), '{}') FROM jsonb_each(t.detail) said "
     f"WHERE said.key IN ({', '.join(repr(key) for key in AUDITED)}))"
 )
-# A waiting row of a file is hers when it is about her id, or holds one of her names, whatever its column.
-IN_A_FILE = (
-    "((SELECT b.source FROM imports b WHERE b.id = t.batch_id) || ' ' || t.record_key = ANY(:externals) "
-    "OR EXISTS (SELECT FROM jsonb_each_text(t.row_data) cell WHERE lower(btrim(cell.value)) = ANY(:values) "
-    r"OR right(regexp_replace(cell.value, '\D', '', 'g'), 8) = ANY(:tails) "
-    "OR (SELECT b.source FROM imports b WHERE b.id = t.batch_id) || ' ' || btrim(cell.value) = ANY(:externals) "
-    "AND cell.key IN ('external_id', 'member')))"
-)
-
 RULES: dict[str, Rule] = {
     "identities": Rule(Deed.DELETE, HERS),
     "consents": Rule(Deed.DELETE, HERS),
@@ -125,7 +115,7 @@ RULES: dict[str, Rule] = {
         ("row_hash", "column_name", "code", "message"), "Codes, and messages that repeat no content.",
     ),
     "idempotency_keys": Rule(
-        Deed.DELETE, "EXISTS (SELECT FROM unnest(:values) said WHERE position(said IN lower(t.key)) > 0)",
+        Deed.DELETE, IN_A_KEY,
         keeps=("key", "operation", "request_hash", "answer"),
         why="The caller's own key, hashes and ids; gone after two days. One that names her goes at once.",
     ),
@@ -191,20 +181,6 @@ RULES: dict[str, Rule] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Traces:
-    """By what the rules find her rows. Without names (a later pass) only rows that point at her are found."""
-
-    members: Sequence[UUID]
-    babies: Sequence[UUID]
-    externals: Sequence[str] = ()
-    values: Sequence[str] = ()
-    tails: Sequence[str] = ()
-
-
-TYPES = {"members": "uuid[]", "babies": "uuid[]", "externals": "text[]", "values": "text[]", "tails": "text[]"}
-
-
 async def apply_rules(traces: Traces) -> dict[str, int]:
     """Do what every rule says, inside the caller's transaction; answers how many rows of which table. Idempotent."""
     done = {}
@@ -212,10 +188,7 @@ async def apply_rules(traces: Traces) -> dict[str, int]:
         if rule.deed is Deed.KEEP:
             continue
         parameters = Parameters()
-        whose = rule.whose
-        for name, kind in TYPES.items():
-            if f":{name}" in whose:
-                whose = whose.replace(f":{name}", f"{parameters(list(getattr(traces, name)))}::{kind}")
+        whose = filled(rule.whose, traces, parameters)
         if rule.deed is Deed.DELETE:
             sql = f"DELETE FROM {table} t WHERE {whose}"
         else:

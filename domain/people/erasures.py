@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import orjson
@@ -23,11 +23,12 @@ from domain.care.withdrawals import cancel_calls
 from domain.database import connection
 from domain.gateway.cancellations import cancel_to
 from domain.outreach.reasons import Reason
-from domain.people.erasure_rules import Traces, apply_rules
+from domain.people.erasure_rules import apply_rules
 from domain.people.failures import MemberNotFound
 from domain.people.identities import IdentityKind
 from domain.people.scopes import is_in_scope
 from domain.people.tombstones import Named, bury
+from domain.people.traces import SHORTEST_NAME, TAIL, Traces, babies_of_nobody_else, names_of, traces_of
 from domain.platform.actors import Actor
 from domain.platform.changes import CREDENTIALS, MEMBER_TIMELINE, announce, announce_all
 from domain.platform.clock import business_now, real_now
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 KEY_TTL = timedelta(minutes=15)  # real clock
 LAST_LOOK_AFTER = timedelta(minutes=10)  # real clock: whatever was under way when she went has ended by then
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
-SHORTEST_NAME = 6  # shorter ones stand by chance in what is not hers
-TAIL = 8  # last digits of a phone, as any file writes it
 
 
 class ErasureReason(StrEnum):
@@ -130,7 +129,7 @@ async def ask(
     async with in_transaction():
         if actor.member_id not in (None, member_id) or not await is_in_scope(actor, member_id):
             return MemberNotFound()
-        if reference and _holds(reference, await _names(member_id)):
+        if reference and _holds(reference, await names_of(member_id)):
             return ValidationError.of(
                 "reference", "It names her, and would outlive her: give the ticket's own number.",
                 "该编号包含会员信息，请填写工单号。",
@@ -145,7 +144,7 @@ async def ask(
             "WHERE member_id = $1 AND state IN ('PLANNED', 'HELD', 'QUEUED')) AS messages",
             [member_id],
         )
-        babies = await _babies_of_nobody_else([member_id])
+        babies = await babies_of_nobody_else([member_id])
         return ErasureAsked(key, asked.expires_at, len(babies), rows[0]["orders"], rows[0]["messages"])
 
 
@@ -178,7 +177,9 @@ async def erase(
         erasure_id = asked[0]["id"]
         messages = await cancel_to([member_id], Reason.MEMBER_ERASED.value)
         calls = await _end(erasure_id, member_id)
-        done = await apply_rules(await _traces(erasure_id, member_id))
+        traces = await traces_of(member_id)
+        await _leave_the_family(erasure_id, member_id)
+        done = await apply_rules(traces)
         await connection().execute_query(
             "UPDATE members SET version = version + 1, updated_at = $2 WHERE id = $1", [member_id, real_now()]
         )
@@ -209,7 +210,7 @@ async def look_again(limit: int = 20) -> int:
         if rows:
             members = [row["member_id"] for row in rows]
             await cancel_to(members, Reason.MEMBER_ERASED.value)
-            await apply_rules(Traces(members, await _babies_of_nobody_else(members)))
+            await apply_rules(Traces(members, await babies_of_nobody_else(members)))
             await connection().execute_query(
                 "UPDATE erasures SET looked_again_at = $2 WHERE id = ANY($1::uuid[])",
                 [[row["id"] for row in rows], real_now()],
@@ -223,24 +224,8 @@ async def _end(erasure_id: UUID, member_id: UUID) -> int:
     calls = await cancel_calls(member_id, tuple(Purpose), at)
     tokens = await connection().execute_query_dict("SELECT id FROM api_tokens WHERE member_id = $1", [member_id])
     await announce_all(CREDENTIALS, [row["id"] for row in tokens])
-    await bury(erasure_id, await _names(member_id), at)
+    await bury(erasure_id, await names_of(member_id), at)
     return len(calls)
-
-
-async def _traces(erasure_id: UUID, member_id: UUID) -> Traces:
-    """What finds her rows; the family that she leaves keeps its own household, hers is one of nobody."""
-    names, babies = await _names(member_id), await _babies_of_nobody_else([member_id])
-    externals = [f"{n.namespace} {n.value}" for n in names if n.kind is IdentityKind.EXTERNAL_ID]
-    # A phone that somebody else of the family answers too is in that person's rows as well: they are not hers.
-    shared = {row["value"] for row in await connection().execute_query_dict(
-        "SELECT o.value FROM identities h JOIN identities o ON o.value = h.value AND o.kind = h.kind "
-        "AND o.member_id <> h.member_id WHERE h.member_id = $1", [member_id]
-    )}  # fmt: skip
-    own = [n for n in names if n.value not in shared and n.kind is not IdentityKind.EXTERNAL_ID]
-    values = sorted({n.value.lower() for n in own if len(n.value) >= SHORTEST_NAME})
-    tails = sorted({n.value[-TAIL:] for n in own if n.kind is IdentityKind.PHONE})
-    await _leave_the_family(erasure_id, member_id)
-    return Traces([member_id], babies, externals, values, tails)
 
 
 async def _leave_the_family(erasure_id: UUID, member_id: UUID) -> None:
@@ -261,28 +246,6 @@ async def _leave_the_family(erasure_id: UUID, member_id: UUID) -> None:
         "INSERT INTO households (id, source, external_id) VALUES ($1, 'erased', $2)", [erasure_id, str(erasure_id)]
     )
     await connection().execute_query("UPDATE members SET household_id = $2 WHERE id = $1", [member_id, erasure_id])
-
-
-async def _names(member_id: UUID) -> list[Named]:
-    """All that she is known by: her identities, and her own id in the system that she came from."""
-    rows = await connection().execute_query_dict(
-        "SELECT kind, namespace, value FROM identities WHERE member_id = $1 "
-        "UNION SELECT 'EXTERNAL_ID', source, external_id FROM members WHERE id = $1 AND external_id <> id::text",
-        [member_id],
-    )
-    return [Named(IdentityKind(row["kind"]), row["value"], row["namespace"]) for row in rows]
-
-
-async def _babies_of_nobody_else(member_ids: Sequence[UUID]) -> list[UUID]:
-    """Children of these members' households in which no other carer is left."""
-    rows: list[dict[str, Any]] = await connection().execute_query_dict(
-        "SELECT b.id FROM babies b "
-        "WHERE b.household_id IN (SELECT household_id FROM members WHERE id = ANY($1::uuid[])) "
-        "AND NOT EXISTS (SELECT FROM members o WHERE o.household_id = b.household_id AND o.status <> 'ERASED' "
-        "AND o.id <> ALL($1::uuid[]))",
-        [list(member_ids)],
-    )
-    return [row["id"] for row in rows]
 
 
 def _holds(text: str, names: Sequence[Named]) -> bool:

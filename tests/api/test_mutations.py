@@ -1,6 +1,7 @@
 """Mutations as a client sends them: document in, payload re-read through the projection, failures by their names."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -51,6 +52,7 @@ FIELDS = {
     "withdrawnScores reopenUntil }",
     "reopenBabyContent": "... on BabyContentReopened { baby { stoppedAt } } ... on ReopenTooLate { until }",
     "requestErasure": "... on ErasureRequested { confirmationKey expiresAt babies orders waitingMessages }",
+    "exportMember": "... on MemberExported { document exportedAt } ... on ExportTooLarge { bytes limit }",
     "eraseMember": "... on MemberErased { erasureId withdrawnMessages withdrawnCalls erasedBabies keptOrders }",
     "logInteraction": "... on InteractionLogged { interaction { note staff { id } } member { id } }",
     "recordOrder": "... on OrderRecorded { order { id total lines { quantity amount } } member { id } isNew } "
@@ -172,6 +174,19 @@ async def test_one_word_stops_everything_about_a_baby_and_a_supervisor_takes_a_m
     assert back["baby"] == {"stoppedAt": None}
     late = await do(supervisor, "reopenBabyContent", {"babyId": baby, "reason": "The wrong family."})
     assert (late["__typename"], late["until"]) == ("ReopenTooLate", None)
+
+
+async def test_a_member_takes_her_data_with_her(db: str) -> None:
+    member = await make.make_reachable(await make.make_member(full_name="Ada Smith"))
+    made = await do(make.member_actor(member), "exportMember", {"memberId": ref(member)}, "k")
+    document = json.loads(made["document"])
+    assert (document["member"][0]["full_name"], len(document["identities"]), len(document["consents"])) == (
+        "Ada Smith", 2, 9,
+    )  # fmt: skip
+    part = await do(make.member_actor(member), "exportMember", {"memberId": ref(member), "sections": ["consents"]})
+    assert list(json.loads(part["document"])) == ["format", "exported_at", "consents"]
+    none = await do(make.member_actor(member), "exportMember", {"memberId": ref(member), "sections": ["wishes"]})
+    assert none["errors"][0]["field"] == "sections"
 
 
 async def test_a_member_erases_herself_in_two_steps(db: str) -> None:
@@ -339,6 +354,7 @@ NEEDS = {
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
     "stopBabyContent": Permission.WRITE_BABIES, "reopenBabyContent": Permission.REOPEN_BABIES,
     "requestErasure": Permission.ERASE_MEMBERS, "eraseMember": Permission.ERASE_MEMBERS,
+    "exportMember": Permission.EXPORT_MEMBERS,
     "logInteraction": Permission.WRITE_INTERACTIONS,
     "recordOrder": Permission.WRITE_ORDERS, "recordReturn": Permission.WRITE_ORDERS,
     "sendMessage": Permission.SEND_MESSAGES, "takeNextCallback": Permission.WORK_CALLBACKS,
@@ -365,6 +381,7 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "reopenBabyContent": {"babyId": baby, "reason": "A mistake."},
         "requestErasure": {"memberId": member, "reason": "LAW"},
         "eraseMember": {"memberId": member, "confirmationKey": "none"},
+        "exportMember": {"memberId": member},
         "logInteraction": {"memberId": member, "kind": "NOTE", "channel": "CALL", "note": "Hello."},
         "recordOrder": receipt("R-1", memberId=member),
         "recordReturn": came_back("B-1", 1),
