@@ -50,7 +50,7 @@ MOST_KNOWN = 64  # counts of rows that are remembered for one operation
 MOST_RESPONSE_BYTES = 2 * 1024 * 1024
 MOST_INTROSPECTION_DEPTH = 20
 MOST_BRACES = 2 * MOST_INTROSPECTION_DEPTH + 2  # open at once: no document within the depth has more
-SENSITIVE = frozenset({"openMemberToken", "revealContact"})  # at most one of them a document
+SENSITIVE = frozenset({"openMemberToken", "revealContact", "exportMember"})  # at most one of them a document
 
 STEPS = {"{": 1, "}": -1, "[": 1, "]": -1}
 WRAPPERS = frozenset({"edges", "node"})

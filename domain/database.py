@@ -17,6 +17,8 @@ MODEL_MODULES = [
     "domain.people.babies",
     "domain.people.tags",
     "domain.people.consents",
+    "domain.people.erasures",
+    "domain.people.tombstones",
     "domain.commerce.stores",
     "domain.commerce.staff",
     "domain.commerce.products",

@@ -8,6 +8,7 @@ from functools import partial
 from domain.care.leases import expire_due, reopen_lapsed
 from domain.gateway import hearing, settling, sweeps
 from domain.gateway.delivery import Provider, Providers, Traits
+from domain.people.erasures import look_again
 from domain.platform.idempotency import forget_keys
 from workers.database import step
 from workers.doorbell import DELIVER, RECEIPTS, Doorbell
@@ -42,6 +43,7 @@ class Sweeper:
             ("call leases", reopen_lapsed),
             ("late calls", expire_due),
             ("old keys", forget_keys),
+            ("behind erasures", look_again),
         ]
         for name, work in quiet:
             await step(name, work, 0)

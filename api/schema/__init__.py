@@ -18,6 +18,8 @@ from api.schema.commerce.returns_mutations import ReturnMutations
 from api.schema.gateway.message_queries import MessageQueries
 from api.schema.gateway.messages_mutations import MessageMutations
 from api.schema.people.babies_mutations import BabyMutations
+from api.schema.people.erasures_mutations import ErasureMutations
+from api.schema.people.exports_mutations import ExportMutations
 from api.schema.people.losses_mutations import LossMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
@@ -38,6 +40,8 @@ MUTATIONS: tuple[type, ...] = (
     MessageMutations,
     CallbackMutations,
     AccessMutations,
+    ErasureMutations,
+    ExportMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (Subscriptions,)
 

@@ -14,6 +14,7 @@ from domain.gateway.messages import MessageState
 from domain.outreach.decisions import Verdict
 from domain.people.babies import Feeding, Sex
 from domain.people.consents import ConsentState
+from domain.people.erasures import ErasureReason
 from domain.people.identities import IdentityKind
 from domain.people.members import CarerRole, MemberStatus
 from domain.people.tags import TagFamily
@@ -31,6 +32,7 @@ DESCRIPTIONS: dict[type[Enum], str] = {
     ConsentState: "What she said last.",
     Direction: "Who spoke.",
     Disposition: "What came of a call.",
+    ErasureReason: "Why an operator erases somebody; a member's own wish is MEMBER_ASKED.",
     Feeding: "How the baby is fed.",
     FormulaClass: "What formula law asks of a product; UNKNOWN is treated as INFANT_FORMULA.",
     IdentityKind: "What kind of name a channel knows her by.",

@@ -279,7 +279,8 @@ async def _lock_outcome(actor: Actor, outcome_id: UUID) -> dict[str, Any] | None
     """Member, then outcome, then (in `_is_untouched`) tasks: the order in which logging takes its locks."""
     rows = await connection().execute_query_dict(
         "SELECT m.id FROM members m WHERE m.id = (SELECT t.member_id FROM callback_tasks t "
-        "JOIN callback_outcomes o ON o.task_id = t.id WHERE o.id = $1 AND o.account_id = $2) FOR NO KEY UPDATE",
+        "JOIN callback_outcomes o ON o.task_id = t.id WHERE o.id = $1 AND o.account_id = $2) "
+        "AND m.status <> 'ERASED' FOR NO KEY UPDATE",
         [outcome_id, actor.account_id],
     )
     if not rows:

@@ -9,6 +9,8 @@ from tortoise.transactions import in_transaction
 
 from domain.commerce.order_input import GivenOrder, order_flaws, parse_order
 from domain.database import connection
+from domain.people.identities import SHAREABLE, IdentityKind
+from domain.people.tombstones import ANY_ISSUER, Named, buried
 from domain.platform.changes import MEMBER_TIMELINE
 from domain.platform.clock import business_now
 from domain.platform.failures import ValidationError
@@ -94,12 +96,13 @@ async def land_orders(orders: Sequence[GivenOrder]) -> list[Outcome]:
     Of two transactions with the same key one inserts; the other sees it and answers OrderRepeated or OrderConflict.
     """
     known = await _resolve(orders)
+    gone = await _gone(orders, known)
     products = await _products(orders)
     outcomes: list[Outcome | None] = []
     new: dict[tuple[str, str], tuple[int, UUID, UUID | None, UUID | None]] = {}
     for place, (order, row) in enumerate(zip(orders, known, strict=True)):
         key = (order.source, order.external_id)
-        outcome = _verdict(order, row, products)
+        outcome = _verdict(order, row, products, is_of_nobody=place in gone)
         if outcome is None and key in new:  # twice in one batch: the first is the receipt
             first = orders[new[key][0]]
             same = first.payload_hash == order.payload_hash
@@ -127,6 +130,19 @@ async def _resolve(orders: Sequence[GivenOrder]) -> list[dict[str, Any]]:
     )  # fmt: skip
 
 
+async def _gone(orders: Sequence[GivenOrder], known: Sequence[dict[str, Any]]) -> set[int]:
+    """Places of orders whose buyer was erased: tills and files go on naming her; each is a sale to nobody."""
+    named = {
+        place: Named(o.buyer.kind, o.buyer.value, o.source if o.buyer.kind is IdentityKind.EXTERNAL_ID else "")
+        if o.buyer.kind in (IdentityKind.EXTERNAL_ID, *SHAREABLE)
+        else Named(o.buyer.kind, o.buyer.value, ANY_ISSUER)
+        for place, (o, row) in enumerate(zip(orders, known, strict=True))
+        if o.buyer is not None and row["member_id"] is None and row["order_id"] is None
+    }
+    found = await buried(named.values())
+    return {place for place, name in named.items() if name in found}
+
+
 Products = dict[tuple[str, str | UUID], UUID]
 
 
@@ -148,13 +164,13 @@ async def _products(orders: Sequence[GivenOrder]) -> Products:
     return found
 
 
-def _verdict(order: GivenOrder, row: dict[str, Any], products: Products) -> Outcome | None:
+def _verdict(order: GivenOrder, row: dict[str, Any], products: Products, *, is_of_nobody: bool) -> Outcome | None:
     """What already stands or stands in the way; None when the order may land."""
     if row["order_id"] is not None:
         if row["payload_hash"] == order.payload_hash:
             return OrderRepeated(row["order_id"], row["member_id"])
         return OrderConflict(row["order_id"])
-    if row["member_id"] is None and (order.buyer is not None or order.member_id is not None):
+    if row["member_id"] is None and (order.buyer is not None or order.member_id is not None) and not is_of_nobody:
         return BuyerNotFound()
     if row["store_id"] is None and (order.store is not None or order.store_id is not None):
         return StoreNotFound()

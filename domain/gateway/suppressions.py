@@ -98,10 +98,15 @@ def address_hash(channel: Channel | str, address: str) -> str:
 
     Raises RuntimeError when no key was set: to look suppressions up with a wrong hash would be to ignore them.
     """
+    kind = "email" if Channel(channel) is Channel.EMAIL else "phone"
+    return keyed_hash(f"{kind}:{address.strip().lower()}")
+
+
+def keyed_hash(text: str) -> str:
+    """HMAC-SHA-256 of the text, in hex. Raises RuntimeError when no key was set."""
     if _key is None:
         raise RuntimeError("no key for address hashes: call suppressions.use_key at start")
-    kind = "email" if Channel(channel) is Channel.EMAIL else "phone"
-    return hmac.new(_key, f"{kind}:{address.strip().lower()}".encode(), "sha256").hexdigest()
+    return hmac.new(_key, text.encode(), "sha256").hexdigest()
 
 
 async def suppress(

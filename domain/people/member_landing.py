@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 
 from domain.commerce.store_imports import stores_by_code
 from domain.database import connection
-from domain.people.identities import IdentityKind
+from domain.people.identities import SHAREABLE, IdentityKind
 from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, BlockReason, flaw_of, standing_blocks
 from domain.people.member_imports import KIND, GivenMember, member_of
 from domain.people.names import name_initials, name_key
 from domain.people.phones import is_fictional
 from domain.people.provenance import CONFIDENCE
+from domain.people.tombstones import Named, buried
 from domain.platform.clock import business_now
 from domain.platform.ids import new_id
-from domain.platform.import_rows import LANDED, REPEATED, Cells, Issue, Row, RowOutcome
+from domain.platform.import_rows import ERASED, LANDED, REPEATED, Cells, Issue, Row, RowOutcome
 from domain.platform.imports import Lander
 from domain.platform.sources import Source
 
@@ -32,9 +33,12 @@ def member_lander(*, phone_region: str, zone: ZoneInfo) -> Lander:
         now = await business_now()
         outcomes: list[RowOutcome] = [LANDED] * len(rows)
         right: list[tuple[int, GivenMember]] = []
-        for place, row in enumerate(rows):
-            read = member_of(row, phone_region=phone_region, zone=zone, now=now)
-            if isinstance(read, Cells):
+        read_rows = [member_of(row, phone_region=phone_region, zone=zone, now=now) for row in rows]
+        gone = await _gone(source, rows, read_rows, zone)
+        for place, read in enumerate(read_rows):
+            if place in gone:
+                outcomes[place] = ERASED
+            elif isinstance(read, Cells):
                 outcomes[place] = tuple(read.issues)
             else:
                 right.append((place, read))
@@ -48,6 +52,42 @@ def member_lander(*, phone_region: str, zone: ZoneInfo) -> Lander:
         return outcomes
 
     return land
+
+
+async def _gone(source: str, rows: Sequence[Row], read_rows: Sequence[GivenMember | Cells], zone: ZoneInfo) -> set[int]:
+    """The places of rows about people who were erased: a file written before it, or without it, brings nobody back.
+
+    Nothing of such a row is kept, right or wrong. Who joined after that day, as the file itself says, came back by her
+    own will; and a phone or e-mail that somebody holds today is that person's.
+    """
+    names = [_named(source, row, read) for row, read in zip(rows, read_rows, strict=True)]
+    found = await buried(name for of_row in names for name in of_row)
+    if not found:
+        return set()
+    shared = await connection().execute_query_dict(
+        "SELECT DISTINCT kind, value FROM identities WHERE value = ANY($1::text[])",
+        [[name.value for name in found if name.kind in SHAREABLE]],
+    )
+    living = {(row["kind"], row["value"]) for row in shared}
+    gone = set()
+    for place, (row, read) in enumerate(zip(rows, read_rows, strict=True)):
+        days = [
+            found[n].astimezone(zone).date() for n in names[place] if n in found and (n.kind, n.value) not in living
+        ]
+        told = bool((row.values.get("joined_on") or "").strip())
+        is_back = told and isinstance(read, GivenMember) and all(read.joined_on > day for day in days)
+        if days and not is_back:
+            gone.add(place)
+    return gone
+
+
+def _named(source: str, row: Row, read: GivenMember | Cells) -> list[Named]:
+    """Of a row that reads badly, what can be told without reading it."""
+    told = {name: (row.values.get(name) or "").strip() for name in ("external_id", "card")}
+    names = [Named(IdentityKind.EXTERNAL_ID, told["external_id"], source), Named(IdentityKind.CARD, told["card"])]
+    if isinstance(read, GivenMember):
+        names += [Named(IdentityKind.PHONE, read.phone or ""), Named(IdentityKind.EMAIL, read.email or "")]
+    return [name for name in names if name.value]
 
 
 async def _verdicts(source: str, given: list[GivenMember], zone: ZoneInfo) -> list[RowOutcome]:

@@ -33,6 +33,13 @@ WHERE x.token_hash = $1 AND x.revoked_at IS NULL AND (x.expires_at IS NULL OR x.
 """
 
 
+_LOGIN = f"""
+SELECT a.id AS account_id, a.role, a.role AS account_role, a.language, NULL::timestamptz AS expires_at, {_PLACE},
+       NULL::uuid AS token_id, NULL::uuid AS member_id, NULL::uuid AS household_id, NULL::timestamptz AS last_used_at
+FROM accounts a {_PERSON} WHERE a.login = $1 AND a.is_active AND coalesce(s.is_active, TRUE)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """Who a secret stands for, until when, and the language of her sentences."""
@@ -60,6 +67,12 @@ async def by_token(secret: str) -> Credential | None:
             "UPDATE api_tokens SET last_used_at = $2 WHERE id = $1", [rows[0]["token_id"], now]
         )
     return _credential(rows[0])
+
+
+async def by_login(login: str) -> Credential | None:
+    """The person of an account, for the command line: whoever runs it has the database anyway, and says who she is."""
+    rows = await connection().execute_query_dict(_LOGIN, [login.strip().lower()])
+    return _credential(rows[0]) if rows else None
 
 
 def _credential(row: dict[str, Any]) -> Credential:

@@ -35,9 +35,9 @@ class Row:
 
 
 RowOutcome = str | tuple[Issue, ...]
-"""landed, repeated, or why the row waits."""
+"""landed, repeated, erased (it speaks of somebody who is not to come back: nothing of it is kept), or why it waits."""
 
-LANDED, REPEATED = "landed", "repeated"
+LANDED, REPEATED, ERASED = "landed", "repeated", "erased"
 
 
 @dataclass(frozen=True, slots=True)

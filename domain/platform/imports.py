@@ -18,7 +18,7 @@ from tortoise.transactions import in_transaction
 from domain.database import connection
 from domain.platform.clock import real_now
 from domain.platform.ids import new_id
-from domain.platform.import_rows import Issue, Row, RowOutcome
+from domain.platform.import_rows import ERASED, REPEATED, Issue, Row, RowOutcome
 
 
 class Import(Model):
@@ -165,8 +165,9 @@ async def finish_import(batch: Batch) -> None:
 
 
 def count(outcomes: Sequence[RowOutcome]) -> Counts:
+    """Rows of erased people count as repeated: the house knows of them, and nothing is to be done."""
     waiting = sum(isinstance(outcome, tuple) for outcome in outcomes)
-    repeated = sum(outcome == "repeated" for outcome in outcomes)
+    repeated = sum(outcome in (REPEATED, ERASED) for outcome in outcomes)
     return Counts(len(outcomes), len(outcomes) - waiting - repeated, repeated, waiting)
 
 

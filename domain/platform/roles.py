@@ -33,6 +33,8 @@ class Permission(StrEnum):
     WRITE_BABIES = "WRITE_BABIES"
     MERGE_MEMBERS = "MERGE_MEMBERS"  # say who is the same person, who is not, and what names nobody
     REOPEN_BABIES = "REOPEN_BABIES"  # take back, for a day, that content about a baby was stopped
+    EXPORT_MEMBERS = "EXPORT_MEMBERS"  # all that is known of one; a member: of herself
+    ERASE_MEMBERS = "ERASE_MEMBERS"  # a member: herself
     WRITE_TAGS = "WRITE_TAGS"
     WRITE_CONSENTS = "WRITE_CONSENTS"
     WRITE_INTERACTIONS = "WRITE_INTERACTIONS"
@@ -60,7 +62,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REVEAL_CONTACTS, _P.REOPEN_BABIES, _P.MERGE_MEMBERS}
     ),
     Role.OPERATOR: frozenset(
-        _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REOPEN_BABIES, _P.MERGE_MEMBERS}
+        _STAFF_READS
+        | _STAFF_WRITES
+        | {_P.WRITE_ORDERS, _P.REOPEN_BABIES, _P.MERGE_MEMBERS, _P.EXPORT_MEMBERS, _P.ERASE_MEMBERS}
     ),
     Role.ANALYST: frozenset(
         {
@@ -83,7 +87,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.MEMBER: frozenset(
         {
             _P.READ_MEMBERS, _P.READ_BABIES, _P.READ_CONTACTS, _P.REVEAL_CONTACTS, _P.READ_ORDERS, _P.READ_MESSAGES,
-            _P.READ_MESSAGE_TEXT, _P.READ_CATALOGUE, _P.WRITE_BABIES, _P.WRITE_CONSENTS,
+            _P.READ_MESSAGE_TEXT, _P.READ_CATALOGUE, _P.WRITE_BABIES, _P.WRITE_CONSENTS, _P.EXPORT_MEMBERS,
+            _P.ERASE_MEMBERS,
         }
     ),
 }  # fmt: skip

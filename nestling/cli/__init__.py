@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from nestling.cli import care, demo, doctor, import_, migrate, schema, score, serve, users
+from nestling.cli import care, demo, doctor, import_, members, migrate, schema, score, serve, users
 
 app = typer.Typer(
     name="nestling",
@@ -22,6 +22,7 @@ app.command("migrate")(migrate.migrate)
 app.command("schema")(schema.schema)
 app.add_typer(users.users, name="user")
 app.add_typer(users.tokens, name="token")
+app.add_typer(members.app, name="member")
 app.command("import")(import_.import_)
 app.command("score")(score.score)
 app.command("doctor")(doctor.doctor)

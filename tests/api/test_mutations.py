@@ -1,6 +1,7 @@
 """Mutations as a client sends them: document in, payload re-read through the projection, failures by their names."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from domain.care.interactions import Interaction
 from domain.commerce.products import Product
 from domain.commerce.staff import RowScope
 from domain.outreach.templates import seed
+from domain.people.babies import Baby
 from domain.people.members import Member
 from domain.people.tags import Tag, TagFamily
 from domain.platform.actors import Actor
@@ -49,6 +51,9 @@ FIELDS = {
     "stopBabyContent": "... on BabyContentStopped { baby { stoppedAt } withdrawnMessages withdrawnCalls "
     "withdrawnScores reopenUntil }",
     "reopenBabyContent": "... on BabyContentReopened { baby { stoppedAt } } ... on ReopenTooLate { until }",
+    "requestErasure": "... on ErasureRequested { confirmationKey expiresAt babies orders waitingMessages }",
+    "exportMember": "... on MemberExported { document exportedAt } ... on ExportTooLarge { bytes limit }",
+    "eraseMember": "... on MemberErased { erasureId withdrawnMessages withdrawnCalls erasedBabies keptOrders }",
     "logInteraction": "... on InteractionLogged { interaction { note staff { id } } member { id } }",
     "recordOrder": "... on OrderRecorded { order { id total lines { quantity amount } } member { id } isNew } "
     "... on OrderConflict { order { id } } ... on ProductsNotFound { products }",
@@ -169,6 +174,36 @@ async def test_one_word_stops_everything_about_a_baby_and_a_supervisor_takes_a_m
     assert back["baby"] == {"stoppedAt": None}
     late = await do(supervisor, "reopenBabyContent", {"babyId": baby, "reason": "The wrong family."})
     assert (late["__typename"], late["until"]) == ("ReopenTooLate", None)
+
+
+async def test_a_member_takes_her_data_with_her(db: str) -> None:
+    member = await make.make_reachable(await make.make_member(full_name="Ada Smith"))
+    made = await do(make.member_actor(member), "exportMember", {"memberId": ref(member)}, "k")
+    document = json.loads(made["document"])
+    assert (document["member"][0]["full_name"], len(document["identities"]), len(document["consents"])) == (
+        "Ada Smith", 2, 9,
+    )  # fmt: skip
+    part = await do(make.member_actor(member), "exportMember", {"memberId": ref(member), "sections": ["consents"]})
+    assert list(json.loads(part["document"])) == ["format", "exported_at", "consents"]
+    none = await do(make.member_actor(member), "exportMember", {"memberId": ref(member), "sections": ["wishes"]})
+    assert none["errors"][0]["field"] == "sections"
+
+
+async def test_a_member_erases_herself_in_two_steps(db: str) -> None:
+    member = await make.make_member(phone="+12125550143")
+    baby, actor = await make.make_baby(member), make.member_actor(member)
+    asked = await do(actor, "requestErasure", {"memberId": ref(member)}, "k1")
+    assert (asked["__typename"], asked["babies"], asked["orders"]) == ("ErasureRequested", 1, 0)
+    wrong = await do(actor, "eraseMember", {"memberId": ref(member), "confirmationKey": "guessed"})
+    assert wrong["__typename"] == "ConfirmationNotValid"
+    sure = {"memberId": ref(member), "confirmationKey": asked["confirmationKey"]}
+    erased = await do(actor, "eraseMember", sure, "k2")
+    assert (erased["__typename"], erased["erasedBabies"], erased["keptOrders"]) == ("MemberErased", 1, 0)
+    assert await do(actor, "eraseMember", sure, "k2") == erased
+    assert not await Baby.filter(id=baby.id).exists()
+    assert (
+        await do(await make.make_actor(Role.OPERATOR), "requestErasure", {"memberId": ref(member), "reason": "LAW"})
+    )["__typename"] == "MemberNotFound"
 
 
 async def test_tags_consents_and_notes_are_on_the_profile_that_comes_back(db: str) -> None:
@@ -318,6 +353,8 @@ NEEDS = {
     "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
     "stopBabyContent": Permission.WRITE_BABIES, "reopenBabyContent": Permission.REOPEN_BABIES,
+    "requestErasure": Permission.ERASE_MEMBERS, "eraseMember": Permission.ERASE_MEMBERS,
+    "exportMember": Permission.EXPORT_MEMBERS,
     "logInteraction": Permission.WRITE_INTERACTIONS,
     "recordOrder": Permission.WRITE_ORDERS, "recordReturn": Permission.WRITE_ORDERS,
     "sendMessage": Permission.SEND_MESSAGES, "takeNextCallback": Permission.WORK_CALLBACKS,
@@ -342,6 +379,9 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},
         "stopBabyContent": {"babyId": baby},
         "reopenBabyContent": {"babyId": baby, "reason": "A mistake."},
+        "requestErasure": {"memberId": member, "reason": "LAW"},
+        "eraseMember": {"memberId": member, "confirmationKey": "none"},
+        "exportMember": {"memberId": member},
         "logInteraction": {"memberId": member, "kind": "NOTE", "channel": "CALL", "note": "Hello."},
         "recordOrder": receipt("R-1", memberId=member),
         "recordReturn": came_back("B-1", 1),
@@ -403,6 +443,7 @@ async def test_nobody_does_nothing(db: str) -> None:
         name
         for name in NEEDS
         if name not in ("registerMember", "takeNextCallback", "undoCallbackOutcome", "recordReturn")
+        and NEEDS[name] in PERMISSIONS[Role.STORE_MANAGER]
     ],
 )
 async def test_out_of_scope_and_unknown_answer_alike(db: str, name: str) -> None:

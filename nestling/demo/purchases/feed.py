@@ -15,6 +15,8 @@ import asyncpg
 import orjson
 import pandas as pd
 
+from domain.people.identities import IdentityKind
+from domain.people.tombstones import Named
 from domain.platform.ids import new_id
 from nestling.demo.purchases.demographics import insert_tags
 from nestling.demo.purchases.orders import insert_orders
@@ -207,6 +209,8 @@ async def _members(to: asyncpg.Connection, lines: pd.DataFrame) -> int:
     records = [
         (new_id(), new_id(), new_id(), str(row.Index), as_utc(row.min), as_utc(row.max)) for row in seen.itertuples()
     ]
+    gone = await _erased(to, [record[3] for record in records])
+    records = [record for record in records if record[3] not in gone]
     async with to.transaction():
         await stage(
             to, "staged_households",
@@ -218,3 +222,12 @@ async def _members(to: asyncpg.Connection, lines: pd.DataFrame) -> int:
         added = added_rows(await to.execute(INSERT_MEMBERS))
         await to.execute(INSERT_EXTERNAL_IDS)
     return added
+
+
+async def _erased(to: asyncpg.Connection, numbers: list[str]) -> set[str]:
+    """Numbers whose people were erased here: the source goes on naming them, and nobody comes back by it."""
+    if not await to.fetchval("SELECT EXISTS (SELECT FROM erased_identities)"):
+        return set()
+    marks = {Named(IdentityKind.EXTERNAL_ID, number, SOURCE).hash: number for number in numbers}
+    found = await to.fetch("SELECT identity_hash FROM erased_identities WHERE identity_hash = ANY($1)", list(marks))
+    return {marks[row["identity_hash"]] for row in found}
