@@ -49,7 +49,15 @@ ONLY_CODES = (
     "(SELECT coalesce(jsonb_object_agg(said.key, said.value), '{}') FROM jsonb_each(t.detail) said "
     f"WHERE said.key IN ({', '.join(repr(key) for key in AUDITED)}))"
 )
+MERGED = "(t.survivor_id = ANY(:members) OR t.absorbed_id = ANY(:members))"
 RULES: dict[str, Rule] = {
+    "merge_changes": Rule(
+        Deed.DELETE, f"t.merge_id IN (SELECT t.id FROM merges t WHERE {MERGED})", keeps=("table_name", "row_id"),
+        why="Copies of her rows, for taking a merge back: who is erased is never taken apart again.",
+    ),
+    "merges": Rule(Deed.DELETE, MERGED),
+    "merge_suggestions": Rule(Deed.DELETE, "(t.one_id = ANY(:members) OR t.other_id = ANY(:members))"),
+    "identity_blocks": Rule(Deed.DELETE, "lower(t.value) = ANY(:values)"),
     "identities": Rule(Deed.DELETE, HERS),
     "consents": Rule(Deed.DELETE, HERS),
     "member_tags": Rule(Deed.DELETE, HERS),
@@ -133,7 +141,7 @@ RULES: dict[str, Rule] = {
             "status": "'ERASED'", "carer_role": "'UNKNOWN'", "full_name": "NULL", "name_source": "NULL",
             "name_key": "NULL", "name_initials": "NULL", "language": "'en'", "jurisdiction": "'US'",
             "time_zone": "'UTC'", "owner_id": "NULL", "store_id": "NULL", "source": "'erased'",
-            "external_id": "t.id::text", "handling_note": "NULL",
+            "external_id": "t.id::text", "handling_note": "NULL", "merged_into_id": "NULL",
         },
         ("joined_channel", "joined_campaign"), "Our campaign: how many it brought stays countable.",
     ),

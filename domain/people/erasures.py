@@ -28,7 +28,7 @@ from domain.people.failures import MemberNotFound
 from domain.people.identities import IdentityKind
 from domain.people.scopes import is_in_scope
 from domain.people.tombstones import Named, bury
-from domain.people.traces import SHORTEST_NAME, TAIL, Traces, babies_of_nobody_else, names_of, traces_of
+from domain.people.traces import SHORTEST_NAME, TAIL, Traces, babies_of_nobody_else, names_of, traces_of, with_merged
 from domain.platform.actors import Actor
 from domain.platform.changes import CREDENTIALS, MEMBER_TIMELINE, announce, announce_all
 from domain.platform.clock import business_now, real_now
@@ -164,6 +164,9 @@ async def erase(
         # FOR UPDATE: whoever is about to hang a row on her or her family waits, and then finds nobody.
         await connection().execute_query("SELECT 1 FROM members WHERE id = $1 FOR UPDATE", [member_id])
         await connection().execute_query(
+            "SELECT 1 FROM members WHERE merged_into_id = $1 ORDER BY id FOR UPDATE", [member_id]
+        )
+        await connection().execute_query(
             "SELECT 1 FROM households WHERE id = (SELECT household_id FROM members WHERE id = $1) FOR UPDATE",
             [member_id],
         )
@@ -208,7 +211,7 @@ async def look_again(limit: int = 20) -> int:
             [real_now() - LAST_LOOK_AFTER, limit],
         )
         if rows:
-            members = [row["member_id"] for row in rows]
+            members = await with_merged([row["member_id"] for row in rows])
             await cancel_to(members, Reason.MEMBER_ERASED.value)
             await apply_rules(Traces(members, await babies_of_nobody_else(members)))
             await connection().execute_query(
@@ -232,20 +235,23 @@ async def _leave_the_family(erasure_id: UUID, member_id: UUID) -> None:
     """When others are left, they keep the household, by a name that is not hers; she gets an empty one."""
     others = await connection().execute_query_dict(
         "SELECT m.household_id FROM members m WHERE m.id = $1 AND EXISTS (SELECT FROM members o "
-        "WHERE o.household_id = m.household_id AND o.id <> m.id AND o.status <> 'ERASED')",
+        "WHERE o.household_id = m.household_id AND o.id <> m.id AND o.status NOT IN ('ERASED', 'MERGED'))",
         [member_id],
     )
     if not others:
         return
     await connection().execute_query(
         "UPDATE households h SET external_id = 'carers:' || h.id FROM members m "
-        "WHERE m.id = $1 AND h.id = m.household_id AND h.external_id IN ('member:' || m.external_id, m.external_id)",
+        "WHERE $1 IN (m.id, m.merged_into_id) AND h.id = m.household_id "
+        "AND h.external_id IN ('member:' || m.external_id, m.external_id)",
         [member_id],
     )
     await connection().execute_query(
         "INSERT INTO households (id, source, external_id) VALUES ($1, 'erased', $2)", [erasure_id, str(erasure_id)]
     )
-    await connection().execute_query("UPDATE members SET household_id = $2 WHERE id = $1", [member_id, erasure_id])
+    await connection().execute_query(
+        "UPDATE members SET household_id = $2 WHERE $1 IN (id, merged_into_id)", [member_id, erasure_id]
+    )
 
 
 def _holds(text: str, names: Sequence[Named]) -> bool:

@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 
 from domain.database import connection
 from domain.people.failures import MemberNotFound
-from domain.people.scopes import is_in_scope
+from domain.people.scopes import GONE, is_in_scope
 from domain.people.traces import IN_A_FILE, Traces, filled, traces_of
 from domain.platform.actors import Actor
 from domain.platform.clock import real_now
@@ -46,7 +46,7 @@ SECTIONS: dict[str, Section] = {
     "member": Section("members", "t.id = ANY(:members)", omits={"name_key": KEY, "name_initials": KEY}, adds=STORE),
     "household": Section(
         "households", "t.id IN (SELECT m.household_id FROM members m WHERE m.id = ANY(:members))",
-        adds={"carers": "(SELECT count(*) FROM members m WHERE m.household_id = t.id AND m.status <> 'ERASED')"},
+        adds={"carers": f"(SELECT count(*) FROM members m WHERE m.household_id = t.id AND m.status NOT IN {GONE})"},
     ),
     "babies": Section("babies", "t.id = ANY(:babies)", omits={"nickname_key": KEY}),
     "losses": Section("losses", "t.baby_id = ANY(:babies)"),
@@ -93,6 +93,20 @@ SECTIONS: dict[str, Section] = {
     "erased_identities": Section(
         "erased_identities", "t.erasure_id IN (SELECT e.id FROM erasures e WHERE e.member_id = ANY(:members))",
         omits={"identity_hash": "a keyed hash"},
+    ),
+    "merges": Section(
+        "merges", "(t.survivor_id = ANY(:members) OR t.absorbed_id = ANY(:members))", "t.merged_at, t.id"
+    ),
+    "merge_changes": Section(
+        "merge_changes", "t.merge_id IN (SELECT g.id FROM merges g WHERE g.survivor_id = ANY(:members))",
+        omits={
+            "before": "a copy of rows that stand in this document, for taking back",
+            "after": "a copy of rows that stand in this document, for taking back",
+        },
+    ),
+    "merge_suggestions": Section(
+        "merge_suggestions", "(t.one_id = ANY(:members) OR t.other_id = ANY(:members))", "t.suggested_at, t.id",
+        {"one_id": "may be somebody else", "other_id": "may be somebody else"},
     ),
     "files_waiting": Section("import_issues", IN_A_FILE, omits={"row_hash": "says whether a row waits already"}),
     "files": Section("imported_rows", "t.source || ' ' || t.external_id = ANY(:externals)"),

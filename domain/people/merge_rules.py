@@ -37,6 +37,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("merge_suggestions", "one_id"): Rule.STAYS,
     ("merge_suggestions", "other_id"): Rule.STAYS,
     ("audit_entries", "member_ids"): Rule.STAYS,
+    ("erasures", "member_id"): Rule.STAYS,  # who was asked for: a key confirms for her alone
 }
 
 KEYS = {"attention_slots": "bigint", "scores": "bigint"}

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.database import connection
 from domain.people.identities import IdentityKind
+from domain.people.scopes import GONE
 from domain.people.tombstones import Named
 from domain.platform.parameters import Parameters
 
@@ -47,16 +48,17 @@ def filled(condition: str, traces: Traces, parameters: Parameters) -> str:
 
 async def traces_of(member_id: UUID) -> Traces:
     """What finds her rows now. A phone or e-mail that another member has too is in that person's rows as well."""
-    names, babies = await names_of(member_id), await babies_of_nobody_else([member_id])
+    members = await with_merged([member_id])
+    names, babies = await names_of(member_id), await babies_of_nobody_else(members)
     rows = await connection().execute_query_dict(
         "SELECT o.value FROM identities h JOIN identities o ON o.value = h.value AND o.kind = h.kind "
-        "AND o.member_id <> h.member_id WHERE h.member_id = $1",
-        [member_id],
+        "AND o.member_id <> ALL($1::uuid[]) WHERE h.member_id = ANY($1::uuid[])",
+        [members],
     )
     shared = {row["value"] for row in rows}
     own = [n for n in names if n.value not in shared and n.kind is not IdentityKind.EXTERNAL_ID]
     return Traces(
-        members=[member_id],
+        members=members,
         babies=babies,
         externals=[f"{n.namespace} {n.value}" for n in names if n.kind is IdentityKind.EXTERNAL_ID],
         values=sorted({n.value.lower() for n in own if len(n.value) >= SHORTEST_NAME}),
@@ -64,12 +66,21 @@ async def traces_of(member_id: UUID) -> Traces:
     )
 
 
-async def names_of(member_id: UUID) -> list[Named]:
-    """All that she is known by: her identities, and her own id in the system that she came from."""
+async def with_merged(member_ids: Sequence[UUID]) -> list[UUID]:
+    """These members and those who became part of them."""
     rows = await connection().execute_query_dict(
-        "SELECT kind, namespace, value FROM identities WHERE member_id = $1 "
-        "UNION SELECT 'EXTERNAL_ID', source, external_id FROM members WHERE id = $1 AND external_id <> id::text",
-        [member_id],
+        "SELECT id FROM members WHERE merged_into_id = ANY($1::uuid[]) ORDER BY id", [list(member_ids)]
+    )
+    return [*member_ids, *(row["id"] for row in rows)]
+
+
+async def names_of(member_id: UUID) -> list[Named]:
+    """All that she is known by: her identities, and her own ids in the systems that she came from."""
+    rows = await connection().execute_query_dict(
+        "SELECT kind, namespace, value FROM identities WHERE member_id = ANY($1::uuid[]) "
+        "UNION SELECT 'EXTERNAL_ID', source, external_id FROM members "
+        "WHERE id = ANY($1::uuid[]) AND external_id <> id::text",
+        [await with_merged([member_id])],
     )
     return [Named(IdentityKind(row["kind"]), row["value"], row["namespace"]) for row in rows]
 
@@ -79,7 +90,7 @@ async def babies_of_nobody_else(member_ids: Sequence[UUID]) -> list[UUID]:
     rows = await connection().execute_query_dict(
         "SELECT b.id FROM babies b "
         "WHERE b.household_id IN (SELECT household_id FROM members WHERE id = ANY($1::uuid[])) "
-        "AND NOT EXISTS (SELECT FROM members o WHERE o.household_id = b.household_id AND o.status <> 'ERASED' "
+        f"AND NOT EXISTS (SELECT FROM members o WHERE o.household_id = b.household_id AND o.status NOT IN {GONE} "
         "AND o.id <> ALL($1::uuid[]))",
         [list(member_ids)],
     )

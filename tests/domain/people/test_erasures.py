@@ -19,7 +19,7 @@ from domain.gateway.suppressions import Suppression, SuppressionReason, address_
 from domain.outreach.decisions import Decision
 from domain.outreach.facts import snapshot_from_json
 from domain.outreach.intents import Intent
-from domain.people import erasures
+from domain.people import erasures, merge_suggestions, merges
 from domain.people.babies import Baby
 from domain.people.consents import Consent
 from domain.people.erasure_rules import RULES, Deed
@@ -177,6 +177,24 @@ async def test_a_dump_of_the_database_finds_nothing_of_her(db: str, tmp_path: Pa
         "SELECT action, detail::text AS detail FROM audit_entries ORDER BY id"
     )
     assert [(row["action"], "said" in row["detail"]) for row in audit] == [("noted", False), ("erase_member", False)]
+
+
+async def test_whoever_was_merged_into_her_goes_with_her(db: str, tmp_path: Path) -> None:
+    hers, operator = await a_life(tmp_path), await make.make_actor(Role.OPERATOR)
+    same = await make.make_member(full_name="Quilla Vex", phone="+12125550188")
+    await Member.filter(id=same.id).update(source="mall", external_id="mall-vex-9")
+    other = await make.make_member(full_name="Ann Apart")
+    await merge_suggestions.decide(operator, hers.id, other.id, is_apart=True)
+    assert isinstance(await merges.merge(operator, hers.id, same.id), merges.MembersMerged)
+    needles = (*NEEDLES, HERS["email"], "quilla vex", "2125550188", "mall-vex-9")
+    assert [needle for needle in needles if needle not in await dump(db)] == []
+    await erase(make.member_actor(hers), hers.id)
+    assert [needle for needle in needles if needle in await dump(db)] == []
+    stones = await Member.filter(id__in=[hers.id, same.id]).values_list("status", "merged_into_id")
+    assert stones == [(MemberStatus.ERASED, None)] * 2
+    back = {"external_id": "mall-vex-9", "name": "Quilla Vex", "joined_on": "2017-01-05"}
+    again = await land(tmp_path, "members", back, source="mall")
+    assert (again.landed, again.repeated, again.waiting) == (0, 1, 0)
 
 
 async def test_no_file_and_no_till_brings_her_back(db: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from domain.database import connection
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.outreach.decisions import AttentionSlot
-from domain.people import erasures, exports
+from domain.people import erasures, exports, merge_suggestions, merges
 from domain.people.exports import SECTIONS, ExportTooLarge, MemberExported, export
 from domain.people.failures import MemberNotFound
 from domain.people.members import Member
@@ -67,12 +67,15 @@ async def test_everything_about_her_and_nothing_about_anybody_else(db: str) -> N
     await issue_member_token(hers.id)
     await erasures.ask(make.member_actor(hers), hers.id)
     await fill_the_rest(hers)
+    operator, same = await make.make_actor(Role.OPERATOR), await make.make_member(full_name="Mia Twice")
+    await merge_suggestions.decide(operator, hers.id, stranger.id, is_apart=True)
+    assert isinstance(await merges.merge(operator, hers.id, same.id), merges.MembersMerged)
     document = await exported(hers)
     empty = [name for name in SECTIONS if not document[name] and name not in {"losses", "erased_identities"}]
     assert empty == ["order_return_lines"], "the world has one of each but of these"
     text = json.dumps(document)
     told = (NAME, NICKNAME, PHONE, CARD, EMAIL, TAG, "Nuts", "Softly.", "Sleeps well.", "Dear Mia", "It rang.",
-            "Night diapers", "Main Street", "store_form", "She is quick")  # fmt: skip
+            "Night diapers", "Mia Twice", "Main Street", "store_form", "She is quick")  # fmt: skip
     assert [word for word in told if word not in text] == []
     assert [word for word in ("Granny", "5550155", "Stranger", "5550166", "77.77") if word in text] == []
     assert (document["household"][0]["carers"], document["orders"][0]["total"]) == (2, 12.5)
