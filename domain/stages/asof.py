@@ -6,7 +6,7 @@ search each. What is answered is what `engine.read` answers for every single bab
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -44,18 +44,24 @@ def due_ladder(on: date, plans: Plans = PLANS) -> Ladder:
     return _ladder((window.stage, window.due_from, window.due_to) for window in windows if window and window.due_to)
 
 
-def stage_sql(
-    place: Place, baby: str, on: date, basis: AgeBasis = AgeBasis.CHRONOLOGICAL, plans: Plans = PLANS
-) -> str:
+def stage_sql(place: Place, baby: str, on: date, basis: AgeBasis = AgeBasis.CHRONOLOGICAL, plans: Plans = PLANS) -> str:
     """The stage on a day of the row of `babies` named `baby`, as text: `Reading.stage`, or `care_stage` by CORRECTED.
 
     Stopped babies have one too: whoever asks says what becomes of them.
     """
-    born = f"{baby}.born_on" if basis is AgeBasis.CHRONOLOGICAL else _counted_from(place, baby, on, plans)
+    birth, due = birth_ladder(on, plans), due_ladder(on, plans)
+    births, dues = ([place(day, "date") for day in ladder.days] for ladder in (birth, due))
+    born = _climb(f"{baby}.born_on", birth, births)
+    if basis is AgeBasis.CORRECTED:
+        rules = rules_on(on, plans)
+        day, grown = place(on, "date"), place(last_born_at_least(rules.corrected_until_months, on), "date")
+        is_young = f"{baby}.born_on > {grown} AND {baby}.born_on <= {day}"
+        # Before the day she was due she is as old as a newborn.
+        early = _climb(f"LEAST({_corrected(place, baby, rules)}, {day})", birth, births)
+        born = f"CASE WHEN {_is_preterm(place, baby, rules)} AND {is_young} THEN {early} ELSE {born} END"
     return (
-        f"CASE WHEN {baby}.born_on IS NOT NULL THEN {_climb(place, birth_ladder(on, plans), born)} "
-        f"WHEN {baby}.due_on IS NOT NULL THEN {_climb(place, due_ladder(on, plans), f'{baby}.due_on')} "
-        f"ELSE '{Stage.UNKNOWN}' END"
+        f"CASE WHEN {baby}.born_on IS NOT NULL THEN {born} "
+        f"WHEN {baby}.due_on IS NOT NULL THEN {_climb(f'{baby}.due_on', due, dues)} ELSE '{Stage.UNKNOWN}' END"
     )
 
 
@@ -88,7 +94,9 @@ def enters_sql(
     for turn in turns:  # a new plan may put her into the stage overnight
         here, before = (f"{stage_sql(place, baby, day, basis, plans)} = '{stage}'" for day in (turn, turn - DAY))
         arms.append(f"({here} AND NOT {before})")
-    for start, end in zip([first, *(turn + DAY for turn in turns)], [*(turn - DAY for turn in turns), last], strict=True):
+    for start, end in zip(
+        [first, *(turn + DAY for turn in turns)], [*(turn - DAY for turn in turns), last], strict=True
+    ):
         if start <= end:
             plan = (rules_on(end, plans),)  # reads the day before its first one too, to tell what begins
             has, had = (_reached(place, baby, stage, day, basis, plan) for day in (end, start - DAY))
@@ -100,9 +108,7 @@ def _ladder(windows: Iterable[tuple[Stage, date | None, date | None]]) -> Ladder
     days, stages = list[date](), [Stage.UNKNOWN]
     for stage, low, high in sorted(windows, key=lambda window: window[1] or date.min):
         assert high is not None, "every stage has a first day"
-        if low is None:
-            stages[-1] = stage
-        elif days and days[-1] == low:
+        if low is None or (days and days[-1] == low):
             stages[-1] = stage
         else:
             days.append(low)
@@ -112,8 +118,20 @@ def _ladder(windows: Iterable[tuple[Stage, date | None, date | None]]) -> Ladder
     return Ladder(tuple(days), tuple(stages))
 
 
-def _climb(place: Place, ladder: Ladder, day: str) -> str:
-    return f"({place(list(ladder.stages), 'text[]')})[1 + width_bucket({day}, {place(list(ladder.days), 'date[]')})]"
+def _climb(day: str, ladder: Ladder, named: Sequence[str]) -> str:
+    """The stage of a date as a search by halves: three comparisons where a list has eight days.
+
+    Faster than an array: PostgreSQL compares dates without a call. `named` are the placeholders of the days.
+    """
+    if not named:
+        return f"'{ladder.stages[0]}'"
+    half = len(named) // 2
+    below = Ladder(ladder.days[:half], ladder.stages[: half + 1])
+    above = Ladder(ladder.days[half + 1 :], ladder.stages[half + 1 :])
+    return (
+        f"CASE WHEN {day} < {named[half]} THEN {_climb(day, below, named[:half])} "
+        f"ELSE {_climb(day, above, named[half + 1 :])} END"
+    )
 
 
 def _is_preterm(place: Place, baby: str, rules: StageRules) -> str:
@@ -122,17 +140,6 @@ def _is_preterm(place: Place, baby: str, rules: StageRules) -> str:
 
 def _corrected(place: Place, baby: str, rules: StageRules) -> str:
     return f"{baby}.born_on + ({place(rules.full_term_weeks, 'int')} - {baby}.gestation_weeks) * 7"
-
-
-def _counted_from(place: Place, baby: str, on: date, plans: Plans) -> str:
-    """The date that a baby's corrected age counts from on a day; before it she is as old as a newborn."""
-    rules = rules_on(on, plans)
-    grown = place(last_born_at_least(rules.corrected_until_months, on), "date")
-    day = place(on, "date")
-    return (
-        f"CASE WHEN {_is_preterm(place, baby, rules)} AND {baby}.born_on > {grown} AND {baby}.born_on <= {day} "
-        f"THEN LEAST({_corrected(place, baby, rules)}, {day}) ELSE {baby}.born_on END"
-    )
 
 
 def _reached(place: Place, baby: str, stage: Stage, on: date, basis: AgeBasis, plans: Plans) -> str:
