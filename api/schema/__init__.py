@@ -18,6 +18,7 @@ from api.schema.commerce.returns_mutations import ReturnMutations
 from api.schema.gateway.message_queries import MessageQueries
 from api.schema.gateway.messages_mutations import MessageMutations
 from api.schema.people.babies_mutations import BabyMutations
+from api.schema.people.baby_queries import BabyQueries
 from api.schema.people.erasures_mutations import ErasureMutations
 from api.schema.people.exports_mutations import ExportMutations
 from api.schema.people.losses_mutations import LossMutations
@@ -29,7 +30,14 @@ from api.schema.scalars import SCALARS
 from api.schema.subscriptions import Subscriptions
 
 # One class of root fields a noun. Order is the order of schema.graphql.
-QUERIES: tuple[type, ...] = (MemberQueries, CallbackQueries, MessageQueries, CatalogueQueries, PlatformQueries)
+QUERIES: tuple[type, ...] = (
+    MemberQueries,
+    BabyQueries,
+    CallbackQueries,
+    MessageQueries,
+    CatalogueQueries,
+    PlatformQueries,
+)
 MUTATIONS: tuple[type, ...] = (
     MemberMutations,
     BabyMutations,

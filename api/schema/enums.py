@@ -20,9 +20,10 @@ from domain.people.members import CarerRole, MemberStatus
 from domain.people.tags import TagFamily
 from domain.platform.roles import Permission, Role
 from domain.platform.sources import Channel, Purpose, Source
-from domain.stages.rules import Stage
+from domain.stages.rules import AgeBasis, Stage
 
 DESCRIPTIONS: dict[type[Enum], str] = {
+    AgeBasis: "Which of a preterm baby's two ages counts, until 24 months; all others have only one.",
     BabyClass: "What a product is to the nursery.",
     CallbackKind: "Why a call-back exists.",
     CallbackQueue: "Whose turn a call-back is, in the order in which they are given out.",

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import TypeVar
 
 from domain.stages.calendar import Age, add_months, age_on, last_born_at_least, weeks
-from domain.stages.rules import RULES, Span, Stage, StageRules
+from domain.stages.rules import RULES, Span, Stage, StageRules, rules_on
 
 K = TypeVar("K")
 
@@ -66,8 +66,12 @@ class StageWindow:
         return day is not None and (low is None or day >= low) and (high is None or day <= high)
 
 
-def read(dates: BabyDates, on: date, rules: StageRules = RULES) -> Reading:
-    """The baby's stage on a day. Total: every combination of dates has an answer, UNKNOWN with a reason at worst."""
+def read(dates: BabyDates, on: date, rules: StageRules | None = None) -> Reading:
+    """The baby's stage on a day. Total: every combination of dates has an answer, UNKNOWN with a reason at worst.
+
+    Without `rules`, by the plan in force on that day; so for all functions here.
+    """
+    rules = rules or rules_on(on)
     if dates.born_on is not None:
         return (
             _unknown("BIRTH_DATE_AHEAD", rules) if dates.born_on > on else _read_child(dates, dates.born_on, on, rules)
@@ -77,8 +81,9 @@ def read(dates: BabyDates, on: date, rules: StageRules = RULES) -> Reading:
     return _unknown("NO_DATE", rules)
 
 
-def corrected_born_on(dates: BabyDates, on: date, rules: StageRules = RULES) -> date | None:
+def corrected_born_on(dates: BabyDates, on: date, rules: StageRules | None = None) -> date | None:
     """The date that a preterm baby's corrected age counts from; None when it does not apply (any more)."""
+    rules = rules or rules_on(on)
     born_on, gestation = dates.born_on, dates.gestation_weeks
     if born_on is None or gestation is None or gestation >= rules.term_weeks:
         return None
@@ -87,7 +92,7 @@ def corrected_born_on(dates: BabyDates, on: date, rules: StageRules = RULES) -> 
     return born_on + weeks(rules.full_term_weeks - gestation)
 
 
-def youngest_months(dates: BabyDates, on: date, rules: StageRules = RULES) -> int | None:
+def youngest_months(dates: BabyDates, on: date, rules: StageRules | None = None) -> int | None:
     """Completed months by the younger reading, as formula law wants it; None = unborn or undated: younger than all."""
     if dates.born_on is None or dates.born_on > on:
         return None
@@ -95,8 +100,9 @@ def youngest_months(dates: BabyDates, on: date, rules: StageRules = RULES) -> in
     return age_on(counted_from, on).months if counted_from <= on else 0
 
 
-def stage_window(stage: Stage, on: date, rules: StageRules = RULES) -> StageWindow | None:
+def stage_window(stage: Stage, on: date, rules: StageRules | None = None) -> StageWindow | None:
     """The window of a stage by chronological age on a day; None for UNKNOWN, which is no range of dates."""
+    rules = rules or rules_on(on)
     if stage in rules.pregnancy:
         span = rules.pregnancy[stage]
         first_day = on + timedelta(days=rules.gestation_days)

@@ -5,6 +5,13 @@ from datetime import date
 from enum import StrEnum
 
 
+class AgeBasis(StrEnum):
+    """Which of a preterm baby's two ages counts; all others have only one."""
+
+    CHRONOLOGICAL = "CHRONOLOGICAL"  # since birth: vaccines, check-ups, birthdays, searches
+    CORRECTED = "CORRECTED"  # since the day she was due, until 24 months: development, weaning
+
+
 class Stage(StrEnum):
     """Where a baby stands, in the order of life. UNKNOWN: no date that allows an answer."""
 
@@ -74,5 +81,13 @@ RULES_2026_1 = StageRules(
     corrected_until_months=24,
 )
 
-RULES = RULES_2026_1
-"""The plan in force."""
+PLANS: tuple[StageRules, ...] = (RULES_2026_1,)
+"""Every plan there was, oldest first. A plan reads the days from its own first one to the next plan's."""
+
+RULES = PLANS[-1]
+"""The newest plan."""
+
+
+def rules_on(day: date, plans: tuple[StageRules, ...] = PLANS) -> StageRules:
+    """The plan that reads a day; before the first plan, the first."""
+    return next((plan for plan in reversed(plans) if plan.effective_from <= day), plans[0])

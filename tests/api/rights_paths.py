@@ -42,6 +42,7 @@ def cursor(key: str, *values: str) -> str:
 # Before the first row of each connection: what comes after it is everything.
 BEFORE_ALL = {
     "Query.members": cursor("id+", FIRST_ID),
+    "Query.stageEntries": cursor("id+", FIRST_ID),
     "Query.products": cursor("id+", FIRST_ID),
     "Query.stores": cursor("id+", FIRST_ID),
     "Query.callbackTasks": cursor("priority-,id+", "1e9", FIRST_ID),

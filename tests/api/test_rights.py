@@ -18,6 +18,7 @@ NODES = sorted(named.name for named in SCHEMA.get_possible_types(SCHEMA.type_map
 PARTS = frozenset({"CallbackOutcome"})  # seen with the row that they are part of, and by no other way
 PAGES = {
     "members": ("Member", "search: {}, "), "callbackTasks": ("CallbackTask", ""), "messages": ("Message", ""),
+    "stageEntries": ("Baby", 'stage: MONTHS_6_12, from: "2017-12-01", to: "2017-12-04", '),
     "products": ("Product", ""), "stores": ("Store", ""),
 }  # fmt: skip
 
@@ -129,6 +130,10 @@ ARGUMENTS = {
     "Query.members(search.babyNickname)": (f'search: {{ babyNickname: "{NICKNAME}" }}', True),
     "Query.members(search.tag)": (f'search: {{ tag: "{TAG}" }}', True),
     "Query.members(search.stage)": ("search: { stage: MONTHS_6_12 }", True),
+    "Query.stageEntries(stage)": ('stage: MONTHS_6_12, from: "2017-12-01", to: "2017-12-03"', True),
+    "Query.stageEntries(from)": ('stage: MONTHS_6_12, from: "2017-12-04", to: "2017-12-05"', False),
+    "Query.stageEntries(to)": ('stage: MONTHS_6_12, from: "2017-12-01", to: "2017-12-02"', False),
+    "Query.stageEntries(basis)": ('stage: NEWBORN, from: "2017-06-03", to: "2017-06-03", basis: CORRECTED', True),
     "Query.callbackTasks(states)": ("states: [LEASED]", True),
     "Query.callbackTasks(kinds)": ("kinds: [WIN_BACK]", True),
     "Query.callbackTasks(isDue)": ("isDue: true", True),

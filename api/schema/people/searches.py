@@ -12,7 +12,7 @@ from api.schema.scopes import is_visible
 from domain.people.names import name_key
 from domain.people.phones import normalised_phone
 from domain.platform.roles import Permission
-from domain.stages.engine import stage_window
+from domain.stages.asof import in_stage_sql
 from domain.stages.rules import Stage
 
 SHORTEST_ENDING = 4  # digits
@@ -167,15 +167,10 @@ def _in_stage(ask: Ask, alias: str, stage: Stage) -> str:
     """A live child of the household has the dates of the stage, as the engine's own window says them."""
     _needs(ask, Permission.READ_BABIES)
     ask.context.searched_by.add("stage")
-    window = stage_window(stage, ask.context.business_day)
-    if window is None:
+    here = in_stage_sql(ask, "b", stage, ask.context.business_day)
+    if here is None:
         raise bad_user_input("UNKNOWN is no range of dates; search by another stage.")
-    column = "b.born_on" if window.born else "b.due_on"
-    low, high = (window.born_from, window.born_to) if window.born else (window.due_from, window.due_to)
-    where = ["b.stopped_at IS NULL", *([] if window.born else ["b.born_on IS NULL"])]
-    where += [f"{column} >= {ask(low, 'date')}"] if low else []
-    where += [f"{column} <= {ask(high, 'date')}"] if high else []
-    return f"{alias}.household_id IN (SELECT b.household_id FROM babies b WHERE {' AND '.join(where)})"
+    return f"{alias}.household_id IN (SELECT b.household_id FROM babies b WHERE b.stopped_at IS NULL AND {here})"
 
 
 def _prefix(ask: Ask, expression: str, prefix: str) -> str:

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from domain.people.names import name_key
 from domain.people.phones import normalised_phone
 from domain.platform.actors import Actor
-from domain.stages.engine import BabyDates, stage_window
+from domain.stages.engine import BabyDates, read, stage_window
 from domain.stages.rules import Stage
 from tests.api.differential.builder import NOON, Row
 from tests.api.differential.sights import Sight, same
@@ -115,6 +117,26 @@ class Finder:
         return [row for row in rows if self.sight.member(row)]
 
     # Lists
+
+    def _stageEntries(self, given: Arguments) -> list[Row]:
+        first, last, stage = given["from"], given["to"], Stage(given["stage"])
+        if not 0 <= (last - first).days <= 366 or stage is Stage.UNKNOWN:
+            raise bad()
+        return [
+            row
+            for row in self.world.tables["babies"]
+            if row["stopped_at"] is None
+            and self.sight.household(row["household_id"])
+            and self._enters(row, stage, first, last, is_corrected=given["basis"] == "CORRECTED")
+        ]
+
+    def _enters(self, baby: Row, stage: Stage, first: date, last: date, *, is_corrected: bool) -> bool:
+        """Day by day: in the stage, and not in it the day before."""
+        dates = BabyDates(baby["born_on"], baby["due_on"], baby["gestation_weeks"])
+        days = [first + timedelta(days=n) for n in range(-1, (last - first).days + 1)]
+        readings = [read(dates, day) for day in days]
+        stages = [found.care_stage if is_corrected else found.stage for found in readings]
+        return any(here is stage and before is not stage for before, here in pairwise(stages))
 
     def _products(self, given: Arguments) -> list[Row]:
         named = {"category": "category", "babyClass": "baby_class", "externalId": "external_id"}

@@ -17,6 +17,7 @@ Order = Sequence[tuple[str, bool]]  # (column, whether the highest is first), th
 # field -> what its rows are ordered by
 PAGES: dict[str, Order] = {
     "Query.members": [("id", False)],
+    "Query.stageEntries": [("id", False)],
     "Query.products": [("id", False)],
     "Query.stores": [("id", False)],
     "Query.messages": [("created_at", True), ("id", True)],

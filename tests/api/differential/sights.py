@@ -17,7 +17,8 @@ TYPE_NEEDS = {
     "Store": "READ_CATALOGUE", "Product": "READ_CATALOGUE",
 }  # fmt: skip
 FIELD_NEEDS = {
-    "Query.members": "SEARCH_MEMBERS", "Query.messages": "SEARCH_MEMBERS", "Member.phone": "READ_CONTACTS",
+    "Query.members": "SEARCH_MEMBERS", "Query.messages": "SEARCH_MEMBERS",
+    "Query.stageEntries": "SEARCH_MEMBERS", "Member.phone": "READ_CONTACTS",
     "Member.email": "READ_CONTACTS", "Member.handlingNote": "READ_TAGS", "Member.lastOrderedAt": "READ_ORDERS",
     "Member.lastContactAt": "READ_INTERACTIONS", "Message.address": "READ_CONTACTS",
     "Message.subject": "READ_MESSAGE_TEXT", "Message.body": "READ_MESSAGE_TEXT",

@@ -29,6 +29,7 @@ TEXTS = {
     "source": ["till", "desk", "'", ""],
     "reason": ["", "NO_CONSENT", "no"],
 }  # fmt: skip
+DAYS = ["2017-12-15", "2017-12-01", "2017-11-30", "2017-06-03", "2016-12-20", "2017-12-31", "2018-03-01", "2012-02-29"]
 MOMENTS = [
     "2017-12-10T10:00:00Z",
     "2017-12-14T07:00:00+00:00",
@@ -74,6 +75,8 @@ class Pools:
             return self._id(chance, "Member" if name == "memberId" or of == "Member" else chance.choice(list(NODES)))
         if scalar == "DateTime":
             return chance.choice(MOMENTS)
+        if scalar == "Date":
+            return chance.choice(DAYS)
         if name == "externalId":
             return chance.choice(self.outer)
         return chance.choice(TEXTS[name])
