@@ -35,6 +35,8 @@ MODEL_MODULES = [
     "domain.gateway.suppressions",
     "domain.insight.models",
     "domain.insight.scores",
+    "domain.segments.facts",
+    "domain.segments.segments",
     "domain.platform.accounts",
     "domain.platform.sessions",
     "domain.platform.tokens",

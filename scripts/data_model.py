@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 from domain.database import MODEL_MODULES  # noqa: E402 - the checkout's own, wherever this is started
 
 PAGE = ROOT / "docs" / "data-model.md"
-CONTEXTS = ("people", "commerce", "care", "outreach", "gateway", "insight", "platform")
+CONTEXTS = ("people", "commerce", "care", "outreach", "gateway", "insight", "segments", "platform")
 
 PREFACE = """<!-- Drawn by scripts/data_model.py from domain/**. Do not edit: change the tables, then run it. -->
 # The data model
