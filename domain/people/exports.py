@@ -94,6 +94,11 @@ SECTIONS: dict[str, Section] = {
         "erased_identities", "t.erasure_id IN (SELECT e.id FROM erasures e WHERE e.member_id = ANY(:members))",
         omits={"identity_hash": "a keyed hash"},
     ),
+    "facts": Section("member_facts", HERS, "t.member_id", {"segment_bits": "numbers of the segments told below"}),
+    "segments": Section(
+        "segment_members", HERS, adds={"segment": "(SELECT s.name FROM segments s WHERE s.id = t.segment_id)"}
+    ),
+    "facts_waiting": Section("member_changes", HERS),
     "merges": Section(
         "merges", "(t.survivor_id = ANY(:members) OR t.absorbed_id = ANY(:members))", "t.merged_at, t.id"
     ),

@@ -37,6 +37,10 @@ RULES: dict[tuple[str, str], Rule] = {
     ("merge_suggestions", "one_id"): Rule.STAYS,
     ("merge_suggestions", "other_id"): Rule.STAYS,
     ("audit_entries", "member_ids"): Rule.STAYS,
+    ("member_facts", "member_id"): Rule.STAYS,  # the database notes who changed, and facts are made anew
+    ("member_facts", "household_id"): Rule.STAYS,
+    ("member_changes", "member_id"): Rule.STAYS,
+    ("segment_members", "member_id"): Rule.STAYS,  # as facts
     ("erasures", "member_id"): Rule.STAYS,  # who was asked for: a key confirms for her alone
 }
 

@@ -1,7 +1,7 @@
 -- The facts of members, made anew. $1 members (null: all), $2 purposes and $3 channels in the order of their bits,
 -- $4 bits a purpose, $5 days a tin lasts. Days are local to the member. Answers how many rows were written.
 WITH m AS MATERIALIZED (
-    SELECT * FROM members WHERE ($1::uuid[] IS NULL OR id = ANY($1::uuid[])) AND status <> 'ERASED'
+    SELECT * FROM members WHERE ($1::uuid[] IS NULL OR id = ANY($1::uuid[])) AND status NOT IN ('ERASED', 'MERGED')
 ),
 refunds AS (
     SELECT r.order_id, sum(r.amount) AS amount
