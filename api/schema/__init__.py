@@ -24,10 +24,19 @@ from api.schema.people.members_mutations import MemberMutations
 from api.schema.platform.access_mutations import AccessMutations
 from api.schema.platform.viewer import PlatformQueries
 from api.schema.scalars import SCALARS
+from api.schema.segments.segment_queries import SegmentQueries
+from api.schema.segments.segments_mutations import SegmentMutations
 from api.schema.subscriptions import Subscriptions
 
 # One class of root fields a noun. Order is the order of schema.graphql.
-QUERIES: tuple[type, ...] = (MemberQueries, CallbackQueries, MessageQueries, CatalogueQueries, PlatformQueries)
+QUERIES: tuple[type, ...] = (
+    MemberQueries,
+    CallbackQueries,
+    MessageQueries,
+    CatalogueQueries,
+    SegmentQueries,
+    PlatformQueries,
+)
 MUTATIONS: tuple[type, ...] = (
     MemberMutations,
     BabyMutations,
@@ -37,6 +46,7 @@ MUTATIONS: tuple[type, ...] = (
     ReturnMutations,
     MessageMutations,
     CallbackMutations,
+    SegmentMutations,
     AccessMutations,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (Subscriptions,)
