@@ -65,6 +65,12 @@ async def _growth(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Resu
     return await growth(url, spec, rounds=chosen.rounds)
 
 
+async def _segments(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.segments import bench_segments
+
+    return await bench_segments(url, spec, rounds=chosen.rounds)
+
+
 ORDERS_A_MEMBER = 6
 SUITES: dict[str, tuple[Suite, int]] = {
     "profiles": (_profiles, 100_000),
@@ -75,6 +81,7 @@ SUITES: dict[str, tuple[Suite, int]] = {
     "ingest": (_ingest, 100_000),
     "deliver": (_deliver, 100_000),
     "score": (_score, 20_000),
+    "segments": (_segments, 100_000),
 }
 """Each with the members of its world."""
 

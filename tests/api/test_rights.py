@@ -183,11 +183,12 @@ async def test_nobody_finds_by_an_argument_what_she_may_not_read(ask: Ask, cells
         for role in WHO if place.startswith("Query.") else ():
             expected = Expected(cells, world, role, world.rows)
             if root in COMPUTED:
-                text, data = f"{{ {root}({given}) {{ __typename }} }}", {"__typename": COMPUTED[root]}
+                text = f"{{ {root}({given}) {{ __typename }} }}"
+                data: Any = {"__typename": COMPUTED[root]}
             elif root in PAGES:
                 key = ids[PAGES[root][0]]
                 text = f"{{ {root}({given}, first: 5) {{ totalCount edges {{ node {{ id }} }} }} }}"
-                data: Any = {"totalCount": int(finds), "edges": [{"node": {"id": key}}] if finds else []}
+                data = {"totalCount": int(finds), "edges": [{"node": {"id": key}}] if finds else []}
             else:
                 of = {"node": "Store", "segment": "Segment"}.get(root, "Member")
                 text, data = f"{{ {root}({given}) {{ id }} }}", {"id": ids[of]}
