@@ -34,6 +34,8 @@ class ApiContext:
     looked_up_by: set[str] = field(default_factory=set)  # kinds of names by which a service looked a member up
     searched_by: set[str] = field(default_factory=set)  # what of babies' data members were searched by
 
+    readings: dict[tuple[object, ...], Any] = field(default_factory=dict)  # of rules, worked out before the statement
+
     business_day: date = date.min  # the business date, for finders that need it in Python
 
     async def learn_business_day(self, now: datetime) -> None:

@@ -71,6 +71,12 @@ async def _stages(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Resu
     return await stages(url, spec, rounds=chosen.rounds)
 
 
+async def _segments(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.segments import bench_segments
+
+    return await bench_segments(url, spec, rounds=chosen.rounds)
+
+
 ORDERS_A_MEMBER = 6
 SUITES: dict[str, tuple[Suite, int]] = {
     "profiles": (_profiles, 100_000),
@@ -82,6 +88,7 @@ SUITES: dict[str, tuple[Suite, int]] = {
     "deliver": (_deliver, 100_000),
     "score": (_score, 20_000),
     "stages": (_stages, 20_000),
+    "segments": (_segments, 100_000),
 }
 """Each with the members of its world."""
 

@@ -29,6 +29,7 @@ from workers.doorbell import Doorbell, NoWaker
 from workers.jobs import Jobs
 from workers.lanes import Lane
 from workers.relay import relay
+from workers.segments import keep_segments
 from workers.sweeping import Sweeper
 
 log = logging.getLogger("nestling.worker")
@@ -71,6 +72,7 @@ async def work(config: WorkerConfig, stop: asyncio.Event) -> None:
             helpers = [
                 group.create_task(relay(doorbell, waker, poll), name="relay"),
                 group.create_task(Sweeper(providers, doorbell, config.sweep.total_seconds()).run(), name="sweeper"),
+                group.create_task(keep_segments(doorbell, config.sweep.total_seconds()), name="segments"),
                 group.create_task(listening.listen(config.database_url, doorbell), name="listener"),
             ]
             if bell is not None:

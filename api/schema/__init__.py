@@ -27,6 +27,8 @@ from api.schema.people.members_mutations import MemberMutations
 from api.schema.platform.access_mutations import AccessMutations
 from api.schema.platform.viewer import PlatformQueries
 from api.schema.scalars import SCALARS
+from api.schema.segments.segment_queries import SegmentQueries
+from api.schema.segments.segments_mutations import SegmentMutations
 from api.schema.subscriptions import Subscriptions
 
 # One class of root fields a noun. Order is the order of schema.graphql.
@@ -36,6 +38,7 @@ QUERIES: tuple[type, ...] = (
     CallbackQueries,
     MessageQueries,
     CatalogueQueries,
+    SegmentQueries,
     PlatformQueries,
 )
 MUTATIONS: tuple[type, ...] = (
@@ -47,6 +50,7 @@ MUTATIONS: tuple[type, ...] = (
     ReturnMutations,
     MessageMutations,
     CallbackMutations,
+    SegmentMutations,
     AccessMutations,
     ErasureMutations,
     ExportMutations,

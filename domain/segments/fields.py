@@ -53,6 +53,7 @@ LOOKED_UP: dict[str, str] = {
     "campaigns": "SELECT DISTINCT joined_campaign AS name, joined_campaign AS label_en, joined_campaign AS label_zh "
     "FROM members WHERE joined_campaign IS NOT NULL ORDER BY 1 LIMIT $1",
     "segments": "SELECT id::text AS name, name AS label_en, name AS label_zh FROM segments WHERE archived_at IS NULL "
+    "AND needs <@ $2::text[] "
     "ORDER BY name LIMIT $1",
     "categories": "SELECT DISTINCT category AS name, category AS label_en, category AS label_zh FROM products "
     "ORDER BY 1 LIMIT $1",
@@ -110,9 +111,12 @@ def fields_for(actor: Actor) -> list[Field]:
     return [field for field in catalogue().values() if actor.may(field.permission)]
 
 
-async def values_of(name: str) -> list[FieldValue]:
-    """The values that may be chosen from, at most MOST_VALUES."""
+async def values_of(actor: Actor, name: str) -> list[FieldValue]:
+    """The values that may be chosen from, at most MOST_VALUES; of segments those that the actor may use."""
     if name in ENUMS:
         return [FieldValue(one, one, one) for one in ENUMS[name]]
-    rows = await connection().execute_query_dict(LOOKED_UP[name], [MOST_VALUES])
+    given: list[object] = [MOST_VALUES]
+    if name == "segments":
+        given.append(sorted(one.value for one in actor.permissions))
+    rows = await connection().execute_query_dict(LOOKED_UP[name], given)
     return [FieldValue(row["name"], row["label_en"], row["label_zh"]) for row in rows]

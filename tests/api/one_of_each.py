@@ -1,5 +1,6 @@
 """One row of every type, each of its fields filled: what a test of rights expects to read, or not to."""
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -26,13 +27,17 @@ from domain.platform.accounts import Account
 from domain.platform.actors import Actor
 from domain.platform.clock import real_now
 from domain.platform.ids import new_id
-from domain.platform.roles import Role
+from domain.platform.roles import Permission, Role
 from domain.platform.sources import Channel, Purpose, Source
+from domain.segments.facts import rebuild
+from domain.segments.segments import Segment, SegmentMember
 from domain.stages.rules import RULES_2026_1
 from tests.api.rights import WHO
 from tests.factories import NOON, actor_for, frontend_actor, make_consent, make_identity, make_model, member_actor
 
 PHONE, CARD, EMAIL = "+12125550177", "CARD-4711", "mia.bell@example.com"
+# as jsonb writes it
+RULE = '{"rules": [{"field": "orders.count", "value": 1, "operator": ">="}], "combinator": "and"}'
 NAME, NICKNAME, TAG, SHELF = "Mia Bell", "Bean", "care.breastfeeding", "DIAPERS & DISPOSABLES"
 DAY = timedelta(days=1)
 
@@ -72,6 +77,7 @@ async def one_of_each() -> World:
         channel=Channel.STORE, direction=Direction.INBOUND, occurred_at=NOON - DAY, topic="Sleep", note="Sleeps well.",
         source="desk", external_id="I1",
     )  # fmt: skip
+    await _segment(mother)
     place = {"staff_id": nora.id, "store_id": shop.id, "distributor_id": shop.distributor_id}
     actors: dict[str, Actor | None] = {
         role: actor_for(Role(role), id=account.id, account_id=account.id, scope=RowScope.ALL, **place)
@@ -121,6 +127,15 @@ async def _trade(mother: Member, nora: Staff, shop: Store) -> None:
         order_id=order.id, source="till", external_id="R1", returned_at=NOON - DAY, amount=Decimal("6.25"),
         payload_hash="-",
     )  # fmt: skip
+
+
+async def _segment(mother: Member) -> None:
+    segment = await Segment.create(
+        name="Bought", description="Who bought", rule=json.loads(RULE), needs=[Permission.READ_ORDERS.value], place=0,
+        member_count=1, is_stale=False, refreshed_at=NOON, created_at=NOON - DAY,
+    )  # fmt: skip
+    await SegmentMember.create(segment_id=segment.id, member_id=mother.id, since=NOON)
+    await rebuild()
 
 
 async def _write_to(mother: Member, baby: Baby) -> None:
@@ -202,6 +217,18 @@ async def stored() -> dict[str, Any]:
         ),
         "NextStage": SimpleNamespace(stage="MONTHS_12_24", name="12-24 months", on=date(2018, 6, 3)),
         "TalkingPoint": SimpleNamespace(kind="SAY", code="hello", text="Say hello."),
+        "Segment": await Segment.get(),
+        "SegmentCount": SimpleNamespace(members=1, seen=1),
+        "SegmentOverlap": SimpleNamespace(one=1, other=1, both=1),
+        "SegmentWhy": SimpleNamespace(is_in=True),
+        "SegmentCondition": SimpleNamespace(
+            path="rule.rules[0]", field="orders.count", operator=">=", is_met=True, value="1"
+        ),
+        "SegmentCatalogue": SimpleNamespace(),
+        "SegmentField": SimpleNamespace(
+            name="segments.segment", label="Segment", type="set", operators=["in", "notIn"], narrowing=[]
+        ),
+        "SegmentValue": SimpleNamespace(name=str((await Segment.get()).id), label="Bought"),
         "Viewer": SimpleNamespace(),
     }
 

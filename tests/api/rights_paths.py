@@ -27,11 +27,14 @@ from graphql import (
 )
 
 from domain.platform.roles import PERMISSIONS, Role
-from tests.api.one_of_each import CARD, EMAIL, PHONE, World, is_now, missing_id
+from tests.api.one_of_each import CARD, EMAIL, PHONE, RULE, World, is_now, missing_id
 from tests.api.rights import MASKED, NOBODY, REFUSED, Cells, is_wrapper
 
 Path = tuple[str | int, ...]
-EMBEDDED = frozenset({"BabyStage", "NextStage", "TalkingPoint"})  # computed: no rows of their own
+EMBEDDED = frozenset(
+    {"BabyStage", "NextStage", "TalkingPoint", "SegmentField", "SegmentValue", "SegmentCondition"}
+)  # computed: no rows of their own
+TOLD_IN_LISTS = frozenset({"TalkingPoint", "SegmentField", "SegmentValue", "SegmentCondition"})
 FIRST_ID, LAST_ID = f"{0:08x}-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
@@ -45,6 +48,9 @@ BEFORE_ALL = {
     "Query.stageEntries": cursor("id+", FIRST_ID),
     "Query.products": cursor("id+", FIRST_ID),
     "Query.stores": cursor("id+", FIRST_ID),
+    "Query.segments": cursor("id+", FIRST_ID),
+    "Query.segmentSample": cursor("id+", FIRST_ID),
+    "Segment.members": cursor("id+", FIRST_ID),
     "Query.callbackTasks": cursor("priority-,id+", "1e9", FIRST_ID),
     "Query.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
@@ -121,7 +127,13 @@ class Ways:
 
 
 # argument -> whose id it takes; the others take a member's
-IDS = {"babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store"}
+IDS = {
+    "babyId": "Baby",
+    "taskId": "CallbackTask",
+    "outcomeId": "CallbackOutcome",
+    "storeId": "Store",
+    "segmentId": "Segment",
+}
 ANY = {
     "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',
     "DateTime": '"2017-06-01T00:00:00+00:00"',
@@ -210,7 +222,12 @@ class Expected:
                     return {"edges": []}
             node = self.object(pick.of, pick.below, (*path, "edges", 0, "node"))
             return {"edges": [{"node": {"__typename": pick.of, **node}}] if node else []}
-        is_many = pick.shape == "list" or pick.of == "TalkingPoint"
+        is_many = pick.shape == "list" or pick.of in (
+            "TalkingPoint",
+            "SegmentField",
+            "SegmentValue",
+            "SegmentCondition",
+        )
         if self.points_at_nothing(type_name, pick, row):
             return [] if is_many else None
         found = self.object(pick.of, pick.below, (*path, 0) if is_many else path)
@@ -260,6 +277,7 @@ SAID: dict[str, Any | Callable[[Expected], Any]] = {
     "CallbackTask.why": "She has not come lately.",
     "CallbackTask.isMine": True,
     "CallbackTask.leaseHolder": "Nora Bell",
+    "Segment.rule": RULE,
     "Viewer.role": lambda to: to.role,
     "Viewer.scope": lambda to: "ALL" if _mine(to) else None,
     "Viewer.permissions": lambda to: sorted(one.value for one in PERMISSIONS[Role(to.role)]),

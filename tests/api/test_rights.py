@@ -1,5 +1,6 @@
 """Every field of the SDL to every role by every way, as the table of rights says: allowed, masked or refused."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from domain.commerce.staff import RowScope
 from domain.platform.roles import Role
 from tests.api.conftest import Ask, Response
-from tests.api.one_of_each import CARD, NAME, NICKNAME, PHONE, TAG, World, missing_id, one_of_each, stored
+from tests.api.one_of_each import CARD, NAME, NICKNAME, PHONE, RULE, TAG, World, missing_id, one_of_each, stored
 from tests.api.rights import NOBODY, TABLE, WHO, Cells, readable, sdl, table
 from tests.api.rights_paths import BEFORE_ALL, Expected, Ways, required
 from tests.factories import make_actor, make_member, make_store, member_actor
@@ -20,6 +21,8 @@ PAGES = {
     "members": ("Member", "search: {}, "), "callbackTasks": ("CallbackTask", ""), "messages": ("Message", ""),
     "stageEntries": ("Baby", 'stage: MONTHS_6_12, from: "2017-12-01", to: "2017-12-04", '),
     "products": ("Product", ""), "stores": ("Store", ""),
+    "products": ("Product", ""), "stores": ("Store", ""), "segments": ("Segment", ""),
+    "segmentSample": ("Member", f"rule: {json.dumps(RULE)}, "),
 }  # fmt: skip
 
 
@@ -63,6 +66,11 @@ def roots(ways: Ways, world: World) -> Iterator[tuple[str, str, str, str]]:
     member = world.rows["Member"].id
     for name, arguments, type_name in (
         ("me", "", "Member"), ("viewer", "", "Viewer"), ("member", f'(id: "Member:{member}")', "Member"),
+        ("segment", f'(id: "Segment:{world.rows["Segment"].id}")', "Segment"),
+        ("segmentFields", '(keys: ["segments.segment"])', "SegmentCatalogue"),
+        ("segmentCount", f"(rule: {json.dumps(RULE)})", "SegmentCount"),
+        ("segmentOverlap", f"(one: {json.dumps(RULE)}, other: {json.dumps(RULE)})", "SegmentOverlap"),
+        ("segmentWhy", f'(rule: {json.dumps(RULE)}, memberId: "Member:{member}")', "SegmentWhy"),
     ):  # fmt: skip
         yield name, f"{{ {name}{arguments} {{ {_text(ways, type_name)} }} }}", "one", type_name
     for type_name in NODES:
@@ -150,9 +158,23 @@ ARGUMENTS = {
     "Query.products(category)": ('category: "DIAPERS & DISPOSABLES"', True),
     "Query.products(babyClass)": ("babyClass: DIAPER", True),
     "Query.products(externalId)": ('externalId: "P1"', True),
+    "Query.segment(id)": ('id: "{Segment}"', True),
+    "Query.segmentFields(keys)": ('keys: ["orders.count"]', True),
+    "Query.segmentCount(rule)": (f"rule: {json.dumps(RULE)}", True),
+    "Query.segmentSample(rule)": (f"rule: {json.dumps(RULE)}", True),
+    "Query.segmentWhy(rule)": (f'rule: {json.dumps(RULE)}, memberId: "{{Member}}"', True),
+    "Query.segmentWhy(memberId)": (f'rule: {json.dumps(RULE)}, memberId: "{{Member}}"', True),
+    "Query.segmentOverlap(one)": (f"one: {json.dumps(RULE)}, other: {json.dumps(RULE)}", True),
+    "Query.segmentOverlap(other)": (f"one: {json.dumps(RULE)}, other: {json.dumps(RULE)}", True),
     "Query.node(id)": ('id: "{Store}"', True),
     "Member.timeline(kinds)": ("", True),  # by the ways above: each kind by itself
 }
+
+
+COMPUTED = {
+    "segmentFields": "SegmentCatalogue", "segmentCount": "SegmentCount", "segmentWhy": "SegmentWhy",
+    "segmentOverlap": "SegmentOverlap",
+}  # fmt: skip
 
 
 async def test_nobody_finds_by_an_argument_what_she_may_not_read(ask: Ask, cells: Cells) -> None:
@@ -166,12 +188,16 @@ async def test_nobody_finds_by_an_argument_what_she_may_not_read(ask: Ask, cells
             given = given.replace(f"{{{name}}}", key)  # noqa: PLW2901
         for role in WHO if place.startswith("Query.") else ():
             expected = Expected(cells, world, role, world.rows)
-            if root in PAGES:
+            if root in COMPUTED:
+                text = f"{{ {root}({given}) {{ __typename }} }}"
+                data: Any = {"__typename": COMPUTED[root]}
+            elif root in PAGES:
                 key = ids[PAGES[root][0]]
                 text = f"{{ {root}({given}, first: 5) {{ totalCount edges {{ node {{ id }} }} }} }}"
-                data: Any = {"totalCount": int(finds), "edges": [{"node": {"id": key}}] if finds else []}
+                data = {"totalCount": int(finds), "edges": [{"node": {"id": key}}] if finds else []}
             else:
-                text, data = f"{{ {root}({given}) {{ id }} }}", {"id": ids["Store" if root == "node" else "Member"]}
+                of = {"node": "Store", "segment": "Segment"}.get(root, "Member")
+                text, data = f"{{ {root}({given}) {{ id }} }}", {"id": ids[of]}
             if expected.is_refused(place):
                 expected.refuse((root,))
                 data = None

@@ -1,5 +1,6 @@
 """Rules a second time, slowly: one member at a time over plain rows, in loops that read as the catalogue's words do."""
 
+import math
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -49,7 +50,7 @@ class Oracle:
         if opposite:
             return not self.holds({**rule, "operator": opposite}, member)
         if field == "segments.segment":
-            return any(self.holds(self.rules[one], member) for one in given)
+            return any(self.holds(self.rules[one], member) for one in given or ())
         narrowed = given if isinstance(given, dict) else {}
         value = narrowed.get("value", None if narrowed else given)
         group, name = field.split(".")
@@ -151,8 +152,8 @@ class Oracle:
         if not bought:
             return None
         last = max(bought)
-        lasts = max(1, -(-bought[last] * TIN_DAYS // 1))
-        return (last - self.today(m)).days + int(lasts)
+        lasts = max(1, math.ceil(bought[last] * TIN_DAYS))
+        return int((last - self.today(m)).days) + lasts
 
     def _tags(self, _name: str, m: Row, _: Row) -> list[Any]:
         now = self.now

@@ -132,10 +132,10 @@ def test_every_field_has_a_type_both_labels_and_values_that_exist() -> None:
 
 
 async def test_the_values_of_the_catalogue_can_be_read(db: str) -> None:
-    store = await make_store(name="Main Street")
+    actor, store = await make_actor(), await make_store(name="Main Street")
     for name in {*ENUMS, *LOOKED_UP}:
-        await values_of(name)
-    [value] = await values_of("stores")
+        await values_of(actor, name)
+    [value] = await values_of(actor, "stores")
     assert (value.name, value.label_en) == (str(store.id), "Main Street")
 
 

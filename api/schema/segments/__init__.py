@@ -1,0 +1,1 @@
+"""Segments: rules over members, who meets them, and why."""
