@@ -59,7 +59,7 @@ RULES: dict[str, Rule] = {
     "merge_suggestions": Rule(Deed.DELETE, "(t.one_id = ANY(:members) OR t.other_id = ANY(:members))"),
     "segment_members": Rule(Deed.DELETE, HERS),
     "member_facts": Rule(Deed.DELETE, HERS),
-    "member_changes": Rule(Deed.KEEP, why="Ids, until the next look at segments."),
+    "member_changes": Rule(Deed.DELETE, HERS),  # and what follows here notes her anew, for the next look at segments
     "segments": Rule(Deed.KEEP, keeps=("name", "description", "rule", "needs"), why="Rules over many, of nobody."),
     "member_zones": Rule(Deed.KEEP, keeps=("time_zone",), why="Of places."),
     "identity_blocks": Rule(Deed.DELETE, "lower(t.value) = ANY(:values)"),

@@ -20,7 +20,6 @@ PARTS = frozenset({"CallbackOutcome"})  # seen with the row that they are part o
 PAGES = {
     "members": ("Member", "search: {}, "), "callbackTasks": ("CallbackTask", ""), "messages": ("Message", ""),
     "stageEntries": ("Baby", 'stage: MONTHS_6_12, from: "2017-12-01", to: "2017-12-04", '),
-    "products": ("Product", ""), "stores": ("Store", ""),
     "products": ("Product", ""), "stores": ("Store", ""), "segments": ("Segment", ""),
     "segmentSample": ("Member", f"rule: {json.dumps(RULE)}, "),
 }  # fmt: skip
