@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+import asyncpg
 from tortoise.transactions import in_transaction
 
 from domain.people import merge_suggestions, merges
@@ -77,7 +78,7 @@ async def resolve_all(actor: Actor, wishes: Sequence[Wish]) -> list[Outcome]:
             async with in_transaction():
                 outcomes += await _resolve(actor, wishes[len(outcomes) :])
             tries = 0
-        except merges.MovedOn:
+        except (merges.MovedOn, asyncpg.DeadlockDetectedError):  # a name that two make at once while one holds a member
             tries += 1
             if tries == MOST_TRIES:
                 raise
