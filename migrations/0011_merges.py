@@ -94,7 +94,7 @@ $$;
 """
 
 INDEXES = (
-    "CREATE INDEX members_merged_idx ON members (merged_into_id) WHERE merged_into_id IS NOT NULL; "
+    "CREATE INDEX members_merged_idx ON members (merged_into_id); "
     "CREATE INDEX members_merged_away_idx ON members (id) WHERE merged_into_id IS NOT NULL; "
     "CREATE INDEX households_merged_idx ON households (merged_into_id) WHERE merged_into_id IS NOT NULL; "
     "CREATE INDEX households_merged_away_idx ON households (id) WHERE merged_into_id IS NOT NULL; "

@@ -18,18 +18,30 @@ from api.schema.commerce.returns_mutations import ReturnMutations
 from api.schema.gateway.message_queries import MessageQueries
 from api.schema.gateway.messages_mutations import MessageMutations
 from api.schema.people.babies_mutations import BabyMutations
+from api.schema.people.identities_mutations import IdentityMutations
 from api.schema.people.losses_mutations import LossMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
+from api.schema.people.merge_queries import MergeQueries
+from api.schema.people.merges_mutations import MergeMutations
 from api.schema.platform.access_mutations import AccessMutations
 from api.schema.platform.viewer import PlatformQueries
 from api.schema.scalars import SCALARS
 from api.schema.subscriptions import Subscriptions
 
 # One class of root fields a noun. Order is the order of schema.graphql.
-QUERIES: tuple[type, ...] = (MemberQueries, CallbackQueries, MessageQueries, CatalogueQueries, PlatformQueries)
+QUERIES: tuple[type, ...] = (
+    MemberQueries,
+    MergeQueries,
+    CallbackQueries,
+    MessageQueries,
+    CatalogueQueries,
+    PlatformQueries,
+)
 MUTATIONS: tuple[type, ...] = (
     MemberMutations,
+    IdentityMutations,
+    MergeMutations,
     BabyMutations,
     LossMutations,
     InteractionMutations,

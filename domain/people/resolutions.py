@@ -56,12 +56,19 @@ async def resolve(
     """
     if not actor.may(Permission.WRITE_MEMBERS):
         return NotPermitted(Permission.WRITE_MEMBERS)
-    identities, flaws = normalise(wish.identities, phone_region)
+    # what tills write where they know nothing is no mistake of this caller: it is left out, not refused
+    nothing = {one for one in wish.identities if flaw_of(one.kind, one.value.strip(), is_synthetic=True) is not None}
+    said = tuple(one for one in wish.identities if one not in nothing)
+    identities, flaws = normalise(said, phone_region) if said or not nothing else ([], [])
     if len(wish.verified_by) > 64:
         flaws.append(FieldError("verifiedBy", "At most 64 characters.", "最多64个字符。"))
     if flaws:
         return ValidationError(tuple(flaws))
-    return (await resolve_all(actor, [replace(wish, identities=tuple(identities))]))[0]
+    outcome = (await resolve_all(actor, [replace(wish, identities=tuple(identities))]))[0]
+    if nothing and not isinstance(outcome, MemberNotFound):
+        more = tuple(LeftOut(one.kind, BlockReason.PLACEHOLDER.value) for one in wish.identities if one in nothing)
+        return replace(outcome, left_out=(*more, *outcome.left_out))
+    return outcome
 
 
 async def resolve_all(actor: Actor, wishes: Sequence[Wish]) -> list[Outcome]:

@@ -44,12 +44,18 @@ BEFORE_ALL = {
     "Query.members": cursor("id+", FIRST_ID),
     "Query.products": cursor("id+", FIRST_ID),
     "Query.stores": cursor("id+", FIRST_ID),
+    "Query.mergeSuggestions": cursor("confidence-,id+", "2", FIRST_ID),
+    "Query.identityBlocks": cursor("blocked_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Query.callbackTasks": cursor("priority-,id+", "1e9", FIRST_ID),
     "Query.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.orders": cursor("ordered_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.timeline": cursor("at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
 }
+
+
+SECOND = {"MergeSuggestion.other"}
+"""They lead to another row than the one of its type: only that it is told is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ class Ways:
             yield Pick(name, name, "told", named.name, below=self.of(named.name))
         elif deep and isinstance(named, GraphQLObjectType) and is_wrapper(named):
             yield from self._pages(f"{owner.name}.{name}", name, named)
+        elif deep and f"{owner.name}.{name}" in SECOND:
+            yield Pick(name, name, "one", named.name, below=(Pick("id", "id", "leaf"),))
         elif deep:
             is_list = "first" in of.args
             below = self.of(named.name, deep=False)
@@ -120,7 +128,8 @@ class Ways:
 
 
 # argument -> whose id it takes; the others take a member's
-IDS = {"babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store"}
+IDS = {"babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store",
+       "mergeId": "Merge", "blockId": "IdentityBlock"}  # fmt: skip
 ANY = {
     "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',
     "DateTime": '"2017-06-01T00:00:00+00:00"',
@@ -202,6 +211,8 @@ class Expected:
 
     def rows_of(self, type_name: str, pick: Pick, row: Any, path: Path) -> Any:
         """What a relation leads to: the type's one row, unless the row it starts from points at none."""
+        if f"{type_name}.{pick.name}" in SECOND:
+            return {"id": f"{pick.of}:{getattr(row, f'{snake(pick.name)}_id')}"}
         if pick.shape == "page":
             if pick.arguments.find("kinds") > 0:
                 self.proved.add(f"{type_name}.{pick.name}(kinds)")
@@ -243,12 +254,17 @@ SECRETS = {
     "Member.email": (EMAIL, "m***@example.com"),
     "Identity.value": (CARD, "***4711"),
     "Message.address": (PHONE, "***0177"),
+    "IdentityBlock.value": ("CARD-0815", "***0815"),
 }
 # What no column holds as it is told; functions of what is expected, but for those that look at the answer.
 SAID: dict[str, Any | Callable[[Expected], Any]] = {
     "Member.name": lambda to: to.rows["Member"].full_name,
     "Member.lastOrderedAt": lambda to: wire(to.rows["Order"].ordered_at),
     "Member.lastContactAt": lambda to: wire(to.rows["Interaction"].occurred_at),
+    "Member.formerIds": lambda to: [f"Member:{to.rows['Merge'].absorbed_id}"],
+    "Merge.formerId": lambda to: f"Member:{to.rows['Merge'].absorbed_id}",
+    "MergeSuggestion.reasons": ["GIVEN_TOGETHER"],
+    "MergeSuggestion.kinds": ["CARD", "POS_ID"],
     "Order.lineCount": 1,
     "Order.goodsCount": 1,
     "Store.distributor": "North",

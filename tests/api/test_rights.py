@@ -18,7 +18,8 @@ NODES = sorted(named.name for named in SCHEMA.get_possible_types(SCHEMA.type_map
 PARTS = frozenset({"CallbackOutcome"})  # seen with the row that they are part of, and by no other way
 PAGES = {
     "members": ("Member", "search: {}, "), "callbackTasks": ("CallbackTask", ""), "messages": ("Message", ""),
-    "products": ("Product", ""), "stores": ("Store", ""),
+    "products": ("Product", ""), "stores": ("Store", ""), "mergeSuggestions": ("MergeSuggestion", ""),
+    "identityBlocks": ("IdentityBlock", ""),
 }  # fmt: skip
 
 
@@ -129,6 +130,9 @@ ARGUMENTS = {
     "Query.members(search.babyNickname)": (f'search: {{ babyNickname: "{NICKNAME}" }}', True),
     "Query.members(search.tag)": (f'search: {{ tag: "{TAG}" }}', True),
     "Query.members(search.stage)": ("search: { stage: MONTHS_6_12 }", True),
+    "Query.mergeSuggestions(states)": ("states: [OPEN]", True),
+    "Query.identityBlocks(reasons)": ("reasons: [KIOSK]", True),
+    "Query.identityBlocks(inForce)": ("inForce: false", True),
     "Query.callbackTasks(states)": ("states: [LEASED]", True),
     "Query.callbackTasks(kinds)": ("kinds: [WIN_BACK]", True),
     "Query.callbackTasks(isDue)": ("isDue: true", True),

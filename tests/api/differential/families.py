@@ -14,7 +14,10 @@ from domain.people.babies import Baby, Feeding, Sex
 from domain.people.consents import Consent, ConsentState
 from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
+from domain.people.identity_blocks import BlockReason, IdentityBlock
 from domain.people.members import CarerRole, Member, MemberStatus
+from domain.people.merge_suggestions import MergeSuggestion, SuggestionState
+from domain.people.merges import Merge, MergeHow
 from domain.people.names import name_initials, name_key
 from domain.people.tags import MemberTag
 from domain.platform.sources import Channel, Purpose, Source
@@ -34,6 +37,41 @@ async def make_family(make: Builder, house: House, number: int) -> list[Member]:
         await _bought(make, house, member)
         await _to_call(make, house, member, babies)
     return members
+
+
+async def make_doubts(make: Builder, member: Member, members: list[Member]) -> None:
+    """Who became part of her, who may be her, and values that name nobody."""
+    for is_undone in make.one([[], [False], [False, True], [False, False]]):
+        gone = await make.make(
+            Member, household_id=member.household_id, status=MemberStatus.MERGED, merged_into_id=member.id,
+            joined_on=make.at(400).date(), **_outer_name(make),
+        )  # fmt: skip
+        undone = (
+            {"unmerged_at": make.at(), "unmerged_by": make.id(), "unmerge_reason": make.text()} if is_undone else {}
+        )
+        await make.make(
+            Merge, survivor_id=member.id, absorbed_id=gone.id, how=make.one(MergeHow), reason=make.text(),
+            actor_id=make.id(), actor_role="OPERATOR", merged_at=make.at(), **undone,
+        )  # fmt: skip
+    other = make.one([one for one in members if one.id != member.id])
+    evidence = make.one(
+        [
+            [],
+            [{"code": "SHARED_CONTACT", "kinds": ["PHONE", "EMAIL"]}],
+            [{"code": "GIVEN_TOGETHER", "kinds": ["CARD"]}, {"code": "SHARED_CONTACT", "kinds": []}],
+        ]
+    )
+    one_id, other_id = sorted((member.id, other.id))
+    if not await MergeSuggestion.exists(one_id=one_id, other_id=other_id):
+        await make.make(
+            MergeSuggestion, one_id=one_id, other_id=other_id, state=make.one(SuggestionState), evidence=evidence,
+            confidence=make.one([0.5, 0.5, 0.7, 1.0]), suggested_at=make.at(),
+        )  # fmt: skip
+    lifted = make.one([{}, {"lifted_at": make.at(), "lifted_by": make.id()}])
+    await make.make(
+        IdentityBlock, kind=make.one(IdentityKind), value=f"{make.key()}@x", reason=make.one(BlockReason),
+        members=make.chance.randint(0, 9), note=make.text(), blocked_at=make.at(), **lifted,
+    )  # fmt: skip
 
 
 def _outer_name(make: Builder) -> Row:

@@ -62,6 +62,8 @@ query($id: ID!) {
   members(search: {}, first: 50) { edges { cursor } __typename }
   callbackTasks(first: 50) { edges { cursor } __typename }
   messages(first: 50) { edges { cursor } __typename }
+  mergeSuggestions(states: [OPEN, NEVER, MERGED], first: 50) { edges { cursor } __typename }
+  identityBlocks(first: 50) { edges { cursor } __typename }
   products(first: 50) { edges { cursor } __typename }
   stores(first: 50) { edges { cursor } __typename }
   member(id: $id) {
