@@ -16,8 +16,8 @@ from domain.people.failures import MemberNotFound
 from domain.people.identity_blocks import BLOCKING, BlockReason, flaw_of, is_test_value, standing_blocks
 from domain.people.merges import MergeHow
 from domain.people.registrations import GivenIdentity, normalise
-from domain.people.resolution_plans import Known, LeftOut, Plan, Wish, plan_of
-from domain.people.resolution_rows import known_of, lock_members, write
+from domain.people.resolution_plans import SEEN_EVERY, Known, LeftOut, Plan, Wish, plan_of
+from domain.people.resolution_rows import held, known_of, lock_members, write
 from domain.platform.actors import Actor
 from domain.platform.clock import business_now
 from domain.platform.failures import FieldError, NotPermitted, ValidationError
@@ -122,16 +122,17 @@ async def _resolve(actor: Actor, wishes: Sequence[Wish]) -> list[Outcome]:
     """The outcomes of the first wishes, up to one that merges or puts a phone into quarantine."""
     sorted_out = await _usable(wishes)
     keys = sorted({one for wish in sorted_out for one in (*wish.naming, *wish.evidence)}, key=_order)
-    known = await known_of(actor, keys)
     now = await business_now()
+    rows = await held(keys, now - SEEN_EVERY)
+    known = await known_of(actor, keys, rows, [(*one.naming, *one.evidence) for one in sorted_out])
     plan = _planned(known, wishes, sorted_out)
-    touched, leaving = plan.touched(now)
+    touched, leaving = plan.touched()
     if touched:
         if leaving:
             await merges.lock(touched, leaving)
         else:
             await lock_members(touched)
-        if await known_of(actor, keys) != known:
+        if await held(keys, now - SEEN_EVERY) != rows:
             raise merges.MovedOn
     await write(actor, plan, now, is_test_value)
     merged, suggested = await _settle(actor, plan)
