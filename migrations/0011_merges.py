@@ -384,5 +384,15 @@ class Migration(migrations.Migration):
                 check="(status = 'MERGED') = (merged_into_id IS NOT NULL)", name="members_merged_away_lead_on"
             ),
         ),
+        ops.AddField(
+            model_name="Member",
+            name="provenance",
+            field=fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads),
+        ),
+        ops.AddField(
+            model_name="Baby",
+            name="provenance",
+            field=fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads),
+        ),
         ops.RunSQL(_made(), reverse_sql=GONE),
     ]

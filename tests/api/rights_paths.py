@@ -31,7 +31,7 @@ from tests.api.one_of_each import CARD, EMAIL, PHONE, World, is_now, missing_id
 from tests.api.rights import MASKED, NOBODY, REFUSED, Cells, is_wrapper
 
 Path = tuple[str | int, ...]
-EMBEDDED = frozenset({"BabyStage", "NextStage", "TalkingPoint"})  # computed: no rows of their own
+EMBEDDED = frozenset({"BabyStage", "NextStage", "TalkingPoint", "Provenance"})  # computed: no rows of their own
 FIRST_ID, LAST_ID = f"{0:08x}-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
@@ -220,6 +220,10 @@ class Expected:
                     return {"edges": []}
             node = self.object(pick.of, pick.below, (*path, "edges", 0, "node"))
             return {"edges": [{"node": {"__typename": pick.of, **node}}] if node else []}
+        if pick.of == "Provenance":  # many a row: that they are told is seen here, what they say where it is made
+            self.proved.update(f"Provenance.{one.name}" for one in pick.below)
+            keys = {one.key for one in pick.below}
+            return lambda told: bool(told) and all(set(one) == keys for one in told)
         is_many = pick.shape == "list" or pick.of == "TalkingPoint"
         if self.points_at_nothing(type_name, pick, row):
             return [] if is_many else None

@@ -22,6 +22,7 @@ from domain.platform.actors import Actor
 from domain.platform.clock import real_now, set_business_clock
 from domain.platform.ids import new_id
 from domain.platform.roles import PERMISSIONS, Permission, Role
+from domain.platform.sources import Source
 from tests import factories as make
 
 CONFIG = ApiConfig(database_url="")
@@ -320,6 +321,27 @@ async def test_a_key_used_for_something_else_is_a_conflict(db: str) -> None:
     assert await Interaction.all().count() == 2
     empty = await do(actor, "takeNextCallback", key=" \n")
     assert empty["errors"][0]["field"] == "idempotencyKey"
+
+
+async def test_every_field_knows_who_said_it_and_takes_that_along(db: str) -> None:
+    staff, frontend = await make.make_actor(Role.OPERATOR), make.frontend_actor()
+    one = await make.make_member(full_name=None, name_source=None, source="desk", joined_by_id=staff.staff_id)
+    other = await make.make_member(source="import:old", language="zh-Hans")
+    await do(frontend, "updateMember", {"memberId": ref(other), "version": 1, "name": "Mia Bell"})
+    baby = await make.make_baby(one, presence_source=Source.INFERRED, presence_confidence=0.6)
+    await do(staff, "reportBirth", {"babyId": ref(baby), "bornOn": "2017-12-01", "sex": "FEMALE", "saidBy": "MEMBER"})
+    await do(staff, "mergeMembers", {"memberId": ref(one), "absorbedId": ref(other)})
+    told = "provenance { field source confidence at recordedBy }"
+    query = f'{{ member(id: "{ref(one)}") {{ name {told} babies {{ {told} }} }} }}'
+    answer = (await execute(query, {}, staff, config=CONFIG))["data"]["member"]
+    hers = {one["field"]: one for one in answer["provenance"]}
+    mine = encode_id("Staff", staff.staff_id)  # type: ignore[arg-type]
+    assert (answer["name"], hers["name"]["source"], hers["name"]["recordedBy"]) == ("Mia Bell", "MEMBER", None)
+    assert (hers["language"]["source"], hers["language"]["confidence"]) == ("STAFF", 0.9)
+    assert (hers["language"]["recordedBy"], set(hers)) == (mine, {"name", "language", "jurisdiction", "timeZone"})
+    (child,) = answer["babies"]
+    said = {one["field"]: (one["source"], one["confidence"], one["recordedBy"]) for one in child["provenance"]}
+    assert said == {"bornOn": ("MEMBER", 1.0, mine), "sex": ("MEMBER", 1.0, mine)}
 
 
 async def test_a_merge_is_seen_followed_and_taken_back(db: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from api.projection import Audit, column, connection, expression, identifier, projected, relation
+from api.projection import Audit, column, computed, connection, expression, identifier, projected, relation
 from api.projection.pages import Connection
 from api.schema.care.timeline import TimelineEntry, of_kinds
 from api.schema.insight.scores import Score
@@ -15,6 +15,7 @@ from api.schema.people.babies import Baby
 from api.schema.people.consents import Consent
 from api.schema.people.identities import MASK, Identity, is_her_own
 from api.schema.people.merges import Merge
+from api.schema.people.provenance import OF_MEMBER, Provenance
 from api.schema.people.tags import IN_FORCE as TAG_IN_FORCE
 from api.schema.people.tags import Tag
 from api.schema.scopes import MEMBERS
@@ -83,6 +84,9 @@ class Member(Node):
         "Ids of members who became part of her: asked for by one of them, `member` and `node` answer her. Keep hers.",
     )
     handling_note: str | None = column("handling_note", "A gentle word for whoever serves her.", Permission.READ_TAGS)
+    provenance: list[Provenance] = computed(
+        OF_MEMBER, "provenance", "Who said her name, role, language, jurisdiction and time zone, when and how sure."
+    )
     version: int = column("version", "Grows with every change; updates name the one they saw.")
     last_ordered_at: datetime | None = expression(
         "(SELECT max(o.ordered_at) FROM orders o WHERE o.member_id = {t}.id)",

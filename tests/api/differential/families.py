@@ -92,6 +92,7 @@ def _carer(make: Builder, house: House, household: Household) -> Row:
         "joined_by_id": make.any_of(house.staff), "joined_on": make.at(400).date(),
         "joined_channel": make.some(Channel), "joined_campaign": make.some(TEXTS), "handling_note": make.some(TEXTS),
         "language": make.one(["en", "zh-Hans"]), "version": make.chance.randint(1, 9),
+        "provenance": make.one([None, {"full_name": make.told(), "time_zone": make.told()}]),
     }  # fmt: skip
 
 
@@ -100,6 +101,7 @@ def _baby(make: Builder, household: Household) -> Row:
     due = make.some([NOON.date() + timedelta(days=days) for days in (-100, -3, 0, 5, 100, 200, 270, 400)])
     born = make.some([NOON.date() - timedelta(days=days) for days in (-4, 0, 1, 40, 100, 250, 500, 900, 1500, 3000)])
     return {
+        "provenance": make.one([None, {}, {"nickname": make.told(), "sex": make.told()}]),
         "household_id": household.id, "nickname": nickname, "nickname_key": name_key(nickname) if nickname else None,
         "sex": make.one(Sex), "due_on": due, "due_source": make.one(Source) if due else None,
         "due_confidence": make.some([0.1, 1.0, 0.3333333333333333, 1e-05]), "born_on": born,

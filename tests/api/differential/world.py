@@ -28,7 +28,7 @@ TABLES = [
     "scoring_models", "scores", "callback_tasks", "callback_outcomes",
 ]  # fmt: skip
 JSON_COLUMNS = {
-    ("merge_suggestions", "evidence"),
+    ("merge_suggestions", "evidence"), ("members", "provenance"), ("babies", "provenance"),
     ("callback_tasks", "reason"), ("callback_tasks", "talking_points"), ("decisions", "reasons"), ("scores", "reasons"),
 }  # fmt: skip
 
