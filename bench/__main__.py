@@ -35,6 +35,12 @@ async def _ingest(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Resu
     return await ingest(url, spec, rounds=chosen.rounds)
 
 
+async def _resolve(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
+    from bench.resolve import resolve
+
+    return await resolve(url, spec, rounds=chosen.rounds)
+
+
 async def _score(url: str, spec: Spec, chosen: argparse.Namespace) -> list[Result]:
     from bench.score import score
 
@@ -85,6 +91,7 @@ SUITES: dict[str, tuple[Suite, int]] = {
     "memory": (_memory, 20_000),
     "planning": (_planning, 20_000),
     "ingest": (_ingest, 100_000),
+    "resolve": (_resolve, 100_000),
     "deliver": (_deliver, 100_000),
     "score": (_score, 20_000),
     "stages": (_stages, 20_000),

@@ -94,7 +94,7 @@ $$;
 """
 
 INDEXES = (
-    "CREATE INDEX members_merged_idx ON members (merged_into_id) WHERE merged_into_id IS NOT NULL; "
+    "CREATE INDEX members_merged_idx ON members (merged_into_id); "
     "CREATE INDEX members_merged_away_idx ON members (id) WHERE merged_into_id IS NOT NULL; "
     "CREATE INDEX households_merged_idx ON households (merged_into_id) WHERE merged_into_id IS NOT NULL; "
     "CREATE INDEX households_merged_away_idx ON households (id) WHERE merged_into_id IS NOT NULL; "
@@ -383,6 +383,16 @@ class Migration(migrations.Migration):
             constraint=CheckConstraint(
                 check="(status = 'MERGED') = (merged_into_id IS NOT NULL)", name="members_merged_away_lead_on"
             ),
+        ),
+        ops.AddField(
+            model_name="Member",
+            name="provenance",
+            field=fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads),
+        ),
+        ops.AddField(
+            model_name="Baby",
+            name="provenance",
+            field=fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads),
         ),
         ops.RunSQL(_made(), reverse_sql=GONE),
     ]

@@ -21,9 +21,12 @@ from api.schema.people.babies_mutations import BabyMutations
 from api.schema.people.baby_queries import BabyQueries
 from api.schema.people.erasures_mutations import ErasureMutations
 from api.schema.people.exports_mutations import ExportMutations
+from api.schema.people.identities_mutations import IdentityMutations
 from api.schema.people.losses_mutations import LossMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
+from api.schema.people.merge_queries import MergeQueries
+from api.schema.people.merges_mutations import MergeMutations
 from api.schema.platform.access_mutations import AccessMutations
 from api.schema.platform.viewer import PlatformQueries
 from api.schema.scalars import SCALARS
@@ -39,10 +42,13 @@ QUERIES: tuple[type, ...] = (
     MessageQueries,
     CatalogueQueries,
     SegmentQueries,
+    MergeQueries,
     PlatformQueries,
 )
 MUTATIONS: tuple[type, ...] = (
     MemberMutations,
+    IdentityMutations,
+    MergeMutations,
     BabyMutations,
     LossMutations,
     InteractionMutations,

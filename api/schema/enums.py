@@ -16,7 +16,10 @@ from domain.people.babies import Feeding, Sex
 from domain.people.consents import ConsentState
 from domain.people.erasures import ErasureReason
 from domain.people.identities import IdentityKind
+from domain.people.identity_blocks import BlockReason
 from domain.people.members import CarerRole, MemberStatus
+from domain.people.merge_suggestions import SuggestionState
+from domain.people.merges import MergeHow
 from domain.people.tags import TagFamily
 from domain.platform.roles import Permission, Role
 from domain.platform.sources import Channel, Purpose, Source
@@ -25,6 +28,7 @@ from domain.stages.rules import AgeBasis, Stage
 DESCRIPTIONS: dict[type[Enum], str] = {
     AgeBasis: "Which of a preterm baby's two ages counts, until 24 months; all others have only one.",
     BabyClass: "What a product is to the nursery.",
+    BlockReason: "Why a value names nobody.",
     CallbackKind: "Why a call-back exists.",
     CallbackQueue: "Whose turn a call-back is, in the order in which they are given out.",
     CallbackState: "Where a call-back stands.",
@@ -39,6 +43,7 @@ DESCRIPTIONS: dict[type[Enum], str] = {
     IdentityKind: "What kind of name a channel knows her by.",
     InteractionKind: "What kind of word passed.",
     MemberStatus: "Whether the member is served.",
+    MergeHow: "Who decided that two are one.",
     MessageState: "Where a message stands.",
     OrderChannel: "Where an order was placed.",
     Permission: "What a role may do.",
@@ -48,6 +53,7 @@ DESCRIPTIONS: dict[type[Enum], str] = {
     Sex: "The baby's sex, where it was told.",
     Source: "Who said so, most trusted first.",
     Stage: "Where a baby stands, in the order of life.",
+    SuggestionState: "What was said of two who may be one.",
     TagFamily: "What a tag speaks of.",
     Verdict: "What contactability answered.",
 }

@@ -16,7 +16,7 @@ from domain.database import connection
 from domain.people.dates import Standing, birth_flaws, due_flaws, stands_against
 from domain.people.failures import BabyNotFound, MemberNotFound
 from domain.people.names import name_key
-from domain.people.provenance import CONFIDENCE, may_overwrite, said_by
+from domain.people.provenance import BABY_FIELDS, CONFIDENCE, may_overwrite, said_by, telling
 from domain.people.scopes import GONE, is_in_scope, sees_member
 from domain.platform.actors import Actor
 from domain.platform.changes import MEMBER_TIMELINE, announce
@@ -68,6 +68,8 @@ class Baby(Model):
     feeding_since = fields.DateField(null=True)
     formula_brand = fields.CharField(max_length=100, null=True)
     allergies = fields.CharField(max_length=400, null=True)
+    # Who said what since she was registered, by column; see `provenance`. Dates have columns of their own besides.
+    provenance: fields.JSONField[dict[str, Any] | None] = fields.JSONField(null=True)
     # Loss, or "stop baby content": absorbing. Nothing about this baby leaves after it.
     stopped_at = fields.DatetimeField(null=True)  # business clock
     version = fields.IntField(default=1)
@@ -197,7 +199,7 @@ async def report(
         values = _columns(facts, source)
         if may_overwrite(source, _source(baby["presence_source"])):
             values |= {"presence_source": source, "presence_confidence": CONFIDENCE[source]}
-        await _update(baby_id, values)
+        await _update(actor, baby_id, values, source)
         await announce_family(baby["household_id"])
         return BabyReported(baby_id, baby["household_id"])
 
@@ -260,9 +262,10 @@ async def lock_baby(actor: Actor, baby_id: UUID) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
-async def _update(baby_id: UUID, values: dict[str, Any]) -> None:
+async def _update(actor: Actor, baby_id: UUID, values: dict[str, Any], source: Source) -> None:
     parameters = Parameters()
     columns = "".join(f"{column} = {parameters(value)}, " for column, value in values.items())
+    columns += f"{telling([one for one in BABY_FIELDS if one in values], source, actor, parameters)}, "
     await connection().execute_query(
         f"UPDATE babies SET {columns}version = version + 1, updated_at = {parameters(real_now())} "
         f"WHERE id = {parameters(baby_id)}",

@@ -15,7 +15,7 @@ from domain.database import connection
 from domain.people.failures import MemberNotFound
 from domain.people.names import name_initials, name_key
 from domain.people.places import canonical_language, place_flaws
-from domain.people.provenance import said_by
+from domain.people.provenance import MEMBER_FIELDS, said_by, telling
 from domain.people.scopes import is_in_scope
 from domain.platform.actors import Actor
 from domain.platform.changes import MEMBER_TIMELINE, announce
@@ -91,6 +91,8 @@ class Member(Model):
         "nestling.Staff", related_name="enrolled_members", null=True, on_delete=fields.SET_NULL
     )
     joined_by_id: UUID | None
+    # Who said what since she came, by column: source, confidence, by (staff), at (real clock). See `provenance`.
+    provenance: fields.JSONField[dict[str, Any] | None] = fields.JSONField(null=True)
     handling_note = fields.TextField(null=True)  # a gentle word for whoever serves her, e.g. after a loss
     version = fields.IntField(default=1)
     created_at = fields.DatetimeField(auto_now_add=True)  # real clock
@@ -169,6 +171,8 @@ async def update(
             return MemberNotFound()
         parameters = Parameters()
         columns = "".join(f"{column} = {parameters(value)}, " for column, value in given.items())
+        said = [column for column in MEMBER_FIELDS if column in given]
+        columns += f"{telling(said, said_by(actor), actor, parameters)}, " if said else ""
         rows = await connection().execute_query_dict(
             f"UPDATE members SET {columns}version = version + 1, updated_at = {parameters(real_now())} "
             f"WHERE id = {parameters(member_id)} AND version = {parameters(version)} RETURNING version",

@@ -6,8 +6,11 @@ Part of the caller's transaction, which holds the locks. Every merge takes the t
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from domain.database import connection
 from domain.people.merge_rules import KEYS, Rule, tables
+from domain.people.provenance import of_member
 from domain.platform.ids import new_id
 
 # $1 the merge, $2 who stays, $3 who goes. `before` and `after` of a changed row hold the columns that differ.
@@ -153,6 +156,7 @@ WITH old AS (
             WHEN h.handling_note IS NULL OR strpos(m.handling_note, h.handling_note) > 0 THEN m.handling_note
             ELSE m.handling_note || E'\\n' || h.handling_note
         END,
+        provenance = nullif(coalesce(m.provenance, '{{}}') || $4::text::jsonb, '{{}}'),
         status = CASE WHEN h.status = 'BLOCKED' THEN h.status ELSE m.status END
     FROM (SELECT * FROM members WHERE id = $3) h WHERE m.id = $2
     RETURNING m.*
@@ -208,11 +212,27 @@ async def apply(merge_id: UUID, survivor: UUID, absorbed: UUID, homes: tuple[UUI
     await execute(_moved("scores", "member_id"), both)
     for table in tables(Rule.DERIVED):
         await execute(_dropped(table), both)
-    await execute(_PROFILE, both)
+    await execute(_PROFILE, [*both, await _taken_over(survivor, absorbed)])
     if homes[0] != homes[1]:
         await execute(_led_on("households", ""), families)
     await execute(_led_on("members", ", status = CASE WHEN id = $3 THEN 'MERGED' ELSE status END"), both)
     return stopped
+
+
+async def _taken_over(survivor: UUID, absorbed: UUID) -> str:
+    """Who said what she takes over, as JSON: it keeps its author and its day."""
+    rows = await connection().execute_query_dict(
+        "SELECT m.*, to_jsonb(m) ->> 'provenance' AS said FROM members m WHERE id IN ($1, $2) ORDER BY id = $1 DESC",
+        [survivor, absorbed],
+    )
+    hers, others = ({**row, "provenance": orjson.loads(row["said"]) if row["said"] else None} for row in rows)
+    has = {told.column for told in of_member(hers)}
+    taken = {
+        told.column: {"source": told.source.value, "confidence": told.confidence, "by": told.by, "at": told.at}
+        for told in of_member(others)
+        if told.column not in has
+    }
+    return orjson.dumps(taken).decode()
 
 
 def _dropped(table: str) -> str:

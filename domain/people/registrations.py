@@ -38,6 +38,10 @@ class GivenIdentity:
     value: str
     namespace: str = ""
 
+    def __hash__(self) -> int:
+        """By the value alone, whose hash Python keeps: batches look identities up very often."""
+        return hash(self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class GivenConsent:

@@ -1,7 +1,7 @@
 """Plans of resolutions: who is meant, found or new, worked out one after the other in memory. Pure."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from domain.people.identities import PRIORITY, SHAREABLE, IdentityKind
@@ -46,14 +46,14 @@ class Row:
     member_id: UUID
     is_primary: bool
     is_verified: bool
-    last_seen_at: datetime
+    is_stale: bool  # last seen some time ago
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the database says of the identities asked for, and of who holds them."""
 
-    rows: dict[GivenIdentity, tuple[Row, ...]]
+    rows: dict[GivenIdentity, list[Row]]
     counts: dict[tuple[UUID, IdentityKind, str], int]  # how many a member has of a kind and issuer
     hidden: frozenset[UUID]  # holders whom the actor may not see
     gone: frozenset[UUID]  # holders who were erased: their identities name nobody
@@ -99,7 +99,8 @@ class Plan:
     hidden: set[int] = field(default_factory=set)
     too_many: dict[int, list[LeftOut]] = field(default_factory=dict)
     added: list[Added] = field(default_factory=list)
-    seen: dict[UUID, tuple[Row, str]] = field(default_factory=dict)  # by identity, with who verified it now
+    seen: set[UUID] = field(default_factory=set)  # identities that were not seen for some time
+    verified: dict[UUID, tuple[UUID, str]] = field(default_factory=dict)  # by identity: whose, and who verified it now
     doubts: list[Doubt] = field(default_factory=list)
     is_over: bool = False  # what follows depends on a merge or a quarantine: write this first
     became: dict[UUID, UUID] = field(default_factory=dict)  # merged meanwhile
@@ -113,11 +114,11 @@ class Plan:
         for identity, rows in self.known.rows.items():
             for row in rows:
                 if row.is_primary and row.member_id not in self.known.gone:
-                    self.holders[identity] = self._stands(row.member_id)
+                    self.holders[identity] = self.stands(row.member_id)
         for (member, kind, _), count in self.known.counts.items():
             self.counts[member, kind] = self.counts.get((member, kind), 0) + count
 
-    def _stands(self, member_id: UUID) -> Person:
+    def stands(self, member_id: UUID) -> Person:
         return self.standing.setdefault(member_id, Person(member_id))
 
     def who(self, person: Person) -> UUID:
@@ -127,15 +128,10 @@ class Plan:
             found = self.became[found]
         return found
 
-    def touched(self, now: datetime) -> tuple[list[UUID], list[UUID]]:
-        """The standing members whose rows change, and of those who may be merged away. Business clock."""
-        self.seen = {
-            key: (row, by)
-            for key, (row, by) in self.seen.items()
-            if row.last_seen_at < now - SEEN_EVERY or (by and not row.is_verified)
-        }
+    def touched(self) -> tuple[list[UUID], list[UUID]]:
+        """The standing members whose rows change, and of those who may be merged away."""
         changed = {added.person.id for added in self.added if added.person.wish is None}
-        changed |= {row.member_id for row, _ in self.seen.values()}
+        changed |= {member for member, _ in self.verified.values()}
         proofs = [doubt for doubt in self.doubts if doubt.is_proof]
         pairs = {person.id for doubt in proofs for person in (doubt.person, doubt.other) if person.wish is None}
         return sorted(changed | pairs), sorted(pairs)
@@ -143,6 +139,8 @@ class Plan:
 
 def plan_of(plan: Plan, wish: Wish, naming: tuple[GivenIdentity, ...], evidence: tuple[GivenIdentity, ...]) -> None:
     """Say who the next wish means, and what is written for it."""
+    if not evidence and _is_plain(plan, wish, naming):
+        return
     n = len(plan.persons)
     strong = sorted((one for one in naming if one.kind not in SHAREABLE), key=lambda one: PRIORITY[one.kind])
     weak = [one for kind in FINDING for one in naming if one.kind is kind]
@@ -174,6 +172,30 @@ def plan_of(plan: Plan, wish: Wish, naming: tuple[GivenIdentity, ...], evidence:
         _attach(plan, n, wish, person, one, may_lead=False)
 
 
+def _see(plan: Plan, wish: Wish, row: Row) -> None:
+    if row.is_stale:
+        plan.seen.add(row.id)
+    if wish.verified_by and not row.is_verified:
+        plan.verified[row.id] = (row.member_id, wish.verified_by)
+
+
+def _is_plain(plan: Plan, wish: Wish, naming: tuple[GivenIdentity, ...]) -> bool:
+    """Most wishes: everything given is one standing member's own and nobody else's."""
+    found = [plan.known.rows.get(one) for one in naming]
+    if not found or any(rows is None or len(rows) > 1 or not rows[0].is_primary for rows in found):
+        return False
+    first = found[0][0].member_id  # type: ignore[index]
+    rows = [rows[0] for rows in found if rows]
+    if any(row.member_id != first for row in rows) or first in plan.known.hidden or first in plan.known.gone:
+        return False
+    if all(one.kind is IdentityKind.DEVICE for one in naming):
+        return False
+    for row in rows:
+        _see(plan, wish, row)
+    plan.persons.append(plan.stands(first))
+    return True
+
+
 def _by_weak(plan: Plan, wish: Wish, strong: list[GivenIdentity], reached: Person | None) -> Person | None:
     """Who holds the phone or address. Beside a card of nobody's it means her only when both are vouched for together
     and she has no other card of that issuer: else it may be her mother's phone.
@@ -188,7 +210,7 @@ def _by_weak(plan: Plan, wish: Wish, strong: list[GivenIdentity], reached: Perso
 def _attach(plan: Plan, n: int, wish: Wish, person: Person, identity: GivenIdentity, *, may_lead: bool) -> None:
     hers = next((row for row in plan.known.rows.get(identity, ()) if row.member_id == person.id), None)
     if hers is not None:
-        plan.seen[hers.id] = (hers, wish.verified_by)
+        _see(plan, wish, hers)
         return
     holder = plan.holders.get(identity)
     if (person.id, identity) in plan.given or (holder is not None and identity.kind not in SHAREABLE):

@@ -6,6 +6,9 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import orjson
+
+from domain.commerce.order_ingest import array
 from domain.database import connection
 from domain.people import merges
 from domain.people.identities import SHAREABLE, IdentityKind
@@ -20,47 +23,73 @@ from domain.platform.ids import new_id
 from domain.platform.parameters import Parameters
 
 HELD = """
-SELECT g.n::int AS n, i.id, i.member_id, i.is_primary, i.verified_at IS NOT NULL AS is_verified, i.last_seen_at
-FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS g (kind, namespace, value, n)
+SELECT g.n::int - 1 AS n, i.id, i.member_id, i.is_primary, i.verified_at IS NOT NULL AS is_verified,
+       i.last_seen_at < $2 AS is_stale
+FROM ROWS FROM (json_to_recordset($1::text::json) AS (kind text, namespace text, value text))
+    WITH ORDINALITY AS g (kind, namespace, value, n)
 JOIN identities i ON i.value = g.value AND i.kind = g.kind AND i.namespace = g.namespace
 ORDER BY g.n, i.id
 """
 
 
-async def known_of(actor: Actor, keys: Sequence[GivenIdentity]) -> Known:
-    """What stands of these identities now, and of who holds them."""
-    columns: list[Any] = [
-        [key.kind.value for key in keys],
-        [key.namespace for key in keys],
-        [key.value for key in keys],
-    ]
-    rows: dict[GivenIdentity, list[Row]] = {}
-    for held in await connection().execute_query_dict(HELD, columns):
-        row = Row(held["id"], held["member_id"], held["is_primary"], held["is_verified"], held["last_seen_at"])
-        rows.setdefault(keys[held["n"] - 1], []).append(row)
-    members = sorted({row.member_id for found in rows.values() for row in found})
-    if not members:
-        return Known({}, {}, frozenset(), frozenset())
-    parameters = Parameters()
-    among = f"ANY({parameters(members)}::uuid[])"
+async def held(keys: Sequence[GivenIdentity], seen_before: datetime) -> list[dict[str, Any]]:
+    """The rows of these identities by their place in `keys`; stale are those last seen before (business clock)."""
+    # one text instead of lists: the driver looks at every element of a list
+    told = orjson.dumps([{"kind": one.kind.value, "namespace": one.namespace, "value": one.value} for one in keys])
+    return await connection().execute_query_dict(HELD, [told.decode(), seen_before])
+
+
+async def known_of(
+    actor: Actor, keys: Sequence[GivenIdentity], rows: list[dict[str, Any]], asked: Sequence[Sequence[GivenIdentity]]
+) -> Known:
+    """What stands of these identities, and of who holds them.
+
+    A wish of identities that are all one member's own changes nothing about her: only the others' holders are counted.
+    """
+    found: dict[GivenIdentity, list[Row]] = {}
+    for one in rows:
+        row = Row(one["id"], one["member_id"], one["is_primary"], one["is_verified"], one["is_stale"])
+        found.setdefault(keys[one["n"]], []).append(row)
+    doubtful: set[UUID] = set()
+    for identities in asked:
+        holders = [{row.member_id for row in found.get(identity, ())} for identity in identities]
+        if len(set().union(*holders)) > 1 or not all(holders):
+            doubtful.update(*holders)
+    hidden = await _hidden(actor, {one["member_id"] for one in rows})
+    if not doubtful:
+        return Known(found, {}, hidden, frozenset())
     counted = await connection().execute_query_dict(
-        f"SELECT m.id, m.status IN {GONE} AS is_gone, {sees_member(actor, parameters)} AS is_seen, i.kind, "
-        f"i.namespace, count(*)::int AS n FROM members m JOIN identities i ON i.member_id = m.id WHERE m.id = {among} "
-        "GROUP BY m.id, i.kind, i.namespace",
-        parameters,
+        f"SELECT m.id, m.status IN {GONE} AS is_gone, i.kind, i.namespace, count(*)::int AS n FROM members m "
+        "JOIN identities i ON i.member_id = m.id WHERE m.id = ANY($1::uuid[]) GROUP BY m.id, i.kind, i.namespace",
+        [sorted(doubtful)],
     )
     return Known(
-        {key: tuple(found) for key, found in rows.items()},
+        found,
         {(row["id"], IdentityKind(row["kind"]), row["namespace"]): row["n"] for row in counted},
-        frozenset(row["id"] for row in counted if not row["is_seen"]),
+        hidden,
         frozenset(row["id"] for row in counted if row["is_gone"]),
     )
+
+
+async def _hidden(actor: Actor, members: set[UUID]) -> frozenset[UUID]:
+    """Which of the members the actor may not see; services and those who see everybody are not asked about."""
+    parameters = Parameters()
+    seen = sees_member(actor, parameters)
+    if not members or seen == "TRUE":
+        return frozenset()
+    rows = await connection().execute_query_dict(
+        f"SELECT m.id FROM members m WHERE m.id = ANY({parameters(sorted(members))}::uuid[]) AND {seen} IS NOT TRUE",
+        parameters,
+    )
+    return frozenset(row["id"] for row in rows)
 
 
 async def lock_members(member_ids: Sequence[UUID]) -> None:
     """Hold the members in the order of ids, as merges do, before any identity is written."""
     await connection().execute_query(
-        "SELECT 1 FROM members WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", [list(member_ids)]
+        "WITH held AS (SELECT id FROM members WHERE id = ANY($1::text::uuid[]) ORDER BY id FOR NO KEY UPDATE) "
+        "SELECT count(*) FROM held",
+        [array(member_ids)],
     )
 
 
@@ -76,13 +105,19 @@ async def write(actor: Actor, plan: Plan, now: datetime, is_test_value: Callable
             raise merges.MovedOn
         await _insert([row for row in rows if not row.is_primary], now, is_test_value, is_primary=False)
     if plan.seen:
-        ids = sorted(plan.seen)
+        # to the hour, and by nobody who waits: whoever holds the row is seeing her now
         await connection().execute_query(
-            "UPDATE identities i SET last_seen_at = greatest(i.last_seen_at, $2), "
-            "verified_at = coalesce(i.verified_at, CASE WHEN g.by <> '' THEN clock_timestamp() END), "
-            "verified_by = coalesce(i.verified_by, nullif(g.by, '')) "
-            "FROM unnest($1::uuid[], $3::text[]) AS g (id, by) WHERE i.id = g.id",
-            [ids, now, [plan.seen[key][1] for key in ids]],
+            "UPDATE identities i SET last_seen_at = $2 FROM (SELECT id FROM identities "
+            "WHERE id = ANY($1::text::uuid[]) AND last_seen_at < $2 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED) g "
+            "WHERE i.id = g.id",
+            [array(plan.seen), now],
+        )
+    if plan.verified:
+        await connection().execute_query(
+            "UPDATE identities i SET verified_at = coalesce(i.verified_at, clock_timestamp()), "
+            "verified_by = coalesce(i.verified_by, g.by) "
+            "FROM unnest($1::uuid[], $2::text[]) AS g (id, by) WHERE i.id = g.id",
+            [list(plan.verified), [by for _, by in plan.verified.values()]],
         )
     await announce_all(MEMBER_TIMELINE, {row.person.id for row in plan.added})
 

@@ -17,8 +17,8 @@ from domain.people.failures import MemberNotFound
 from domain.people.identity_blocks import BLOCKING, BlockReason, flaw_of, is_test_value, standing_blocks
 from domain.people.merges import MergeHow
 from domain.people.registrations import GivenIdentity, normalise
-from domain.people.resolution_plans import Known, LeftOut, Plan, Wish, plan_of
-from domain.people.resolution_rows import known_of, lock_members, write
+from domain.people.resolution_plans import SEEN_EVERY, Known, LeftOut, Plan, Wish, plan_of
+from domain.people.resolution_rows import held, known_of, lock_members, write
 from domain.platform.actors import Actor
 from domain.platform.clock import business_now
 from domain.platform.failures import FieldError, NotPermitted, ValidationError
@@ -57,12 +57,19 @@ async def resolve(
     """
     if not actor.may(Permission.WRITE_MEMBERS):
         return NotPermitted(Permission.WRITE_MEMBERS)
-    identities, flaws = normalise(wish.identities, phone_region)
+    # what tills write where they know nothing is no mistake of this caller: it is left out, not refused
+    nothing = {one for one in wish.identities if flaw_of(one.kind, one.value.strip(), is_synthetic=True) is not None}
+    said = tuple(one for one in wish.identities if one not in nothing)
+    identities, flaws = normalise(said, phone_region) if said or not nothing else ([], [])
     if len(wish.verified_by) > 64:
         flaws.append(FieldError("verifiedBy", "At most 64 characters.", "最多64个字符。"))
     if flaws:
         return ValidationError(tuple(flaws))
-    return (await resolve_all(actor, [replace(wish, identities=tuple(identities))]))[0]
+    outcome = (await resolve_all(actor, [replace(wish, identities=tuple(identities))]))[0]
+    if nothing and not isinstance(outcome, MemberNotFound):
+        more = tuple(LeftOut(one.kind, BlockReason.PLACEHOLDER.value) for one in wish.identities if one in nothing)
+        return replace(outcome, left_out=(*more, *outcome.left_out))
+    return outcome
 
 
 async def resolve_all(actor: Actor, wishes: Sequence[Wish]) -> list[Outcome]:
@@ -116,16 +123,17 @@ async def _resolve(actor: Actor, wishes: Sequence[Wish]) -> list[Outcome]:
     """The outcomes of the first wishes, up to one that merges or puts a phone into quarantine."""
     sorted_out = await _usable(wishes)
     keys = sorted({one for wish in sorted_out for one in (*wish.naming, *wish.evidence)}, key=_order)
-    known = await known_of(actor, keys)
     now = await business_now()
+    rows = await held(keys, now - SEEN_EVERY)
+    known = await known_of(actor, keys, rows, [(*one.naming, *one.evidence) for one in sorted_out])
     plan = _planned(known, wishes, sorted_out)
-    touched, leaving = plan.touched(now)
+    touched, leaving = plan.touched()
     if touched:
         if leaving:
             await merges.lock(touched, leaving)
         else:
             await lock_members(touched)
-        if await known_of(actor, keys) != known:
+        if await held(keys, now - SEEN_EVERY) != rows:
             raise merges.MovedOn
     await write(actor, plan, now, is_test_value)
     merged, suggested = await _settle(actor, plan)

@@ -21,7 +21,10 @@ from domain.people.babies import Baby, Feeding, Sex
 from domain.people.consents import Consent
 from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
-from domain.people.members import CarerRole, Member
+from domain.people.identity_blocks import BlockReason, IdentityBlock
+from domain.people.members import CarerRole, Member, MemberStatus
+from domain.people.merge_suggestions import MergeSuggestion
+from domain.people.merges import Merge, MergeHow
 from domain.people.tags import MemberTag, Tag, TagFamily
 from domain.platform.accounts import Account
 from domain.platform.actors import Actor
@@ -69,6 +72,7 @@ async def one_of_each() -> World:
         feeding=Feeding.BREAST, feeding_since=date(2017, 6, 4), formula_brand="None yet", allergies="Nuts",
     )  # fmt: skip
     await _trade(mother, nora, shop)
+    await _doubt(mother, account)
     await _say_of(mother)
     await _write_to(mother, baby)
     await _call(mother, baby, nora, account)
@@ -85,6 +89,28 @@ async def one_of_each() -> World:
     }
     actors |= {"FRONTEND": frontend_actor(), "MEMBER": member_actor(mother), "NOBODY": None}
     return World(actors, await stored())
+
+
+async def _doubt(mother: Member, account: Account) -> None:
+    """She was two once, may be her sister, and gave a kiosk's card."""
+    former = await Member.create(
+        household_id=mother.household_id, status=MemberStatus.MERGED, merged_into_id=mother.id, source="crm",
+        external_id="M0", joined_on=date(2017, 1, 1),
+    )  # fmt: skip
+    await Merge.create(
+        survivor_id=mother.id, absorbed_id=former.id, how=MergeHow.STAFF, reason="One card.", actor_id=account.id,
+        actor_role="OPERATOR",
+    )  # fmt: skip
+    elsewhere = await Household.create(source="crm", external_id="H2")
+    sister = await Member.create(household_id=elsewhere.id, source="crm", external_id="M9", joined_on=date(2017, 1, 9))
+    await MergeSuggestion.create(
+        one_id=mother.id, other_id=sister.id, confidence=0.7,
+        evidence=[{"code": "GIVEN_TOGETHER", "kinds": ["CARD", "POS_ID"], "verified_by": ""}],
+    )  # fmt: skip
+    await IdentityBlock.create(
+        kind=IdentityKind.CARD, value="CARD-0815", reason=BlockReason.KIOSK, members=2, note="At the door.",
+        blocked_by=account.id, blocked_at=NOON - DAY, lifted_at=NOON, lifted_by=account.id,
+    )  # fmt: skip
 
 
 async def _say_of(mother: Member) -> None:
@@ -181,6 +207,9 @@ async def stored() -> dict[str, Any]:
     shown_tag |= {name: getattr(use, name) for name in ("source", "evidence", "set_at", "expires_at")}
     return {
         "Member": await Member.get(external_id="M1"),
+        "Merge": await Merge.get(),
+        "MergeSuggestion": await MergeSuggestion.get(),
+        "IdentityBlock": await IdentityBlock.get(),
         "Household": await Household.get(external_id="H1"),
         "Baby": await Baby.get(),
         "Identity": await Identity.get(kind=IdentityKind.CARD),  # the first of her list

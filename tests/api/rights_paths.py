@@ -32,7 +32,7 @@ from tests.api.rights import MASKED, NOBODY, REFUSED, Cells, is_wrapper
 
 Path = tuple[str | int, ...]
 EMBEDDED = frozenset(
-    {"BabyStage", "NextStage", "TalkingPoint", "SegmentField", "SegmentValue", "SegmentCondition"}
+    {"BabyStage", "NextStage", "TalkingPoint", "SegmentField", "SegmentValue", "SegmentCondition", "Provenance"}
 )  # computed: no rows of their own
 TOLD_IN_LISTS = frozenset({"TalkingPoint", "SegmentField", "SegmentValue", "SegmentCondition"})
 FIRST_ID, LAST_ID = f"{0:08x}-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -51,12 +51,18 @@ BEFORE_ALL = {
     "Query.segments": cursor("id+", FIRST_ID),
     "Query.segmentSample": cursor("id+", FIRST_ID),
     "Segment.members": cursor("id+", FIRST_ID),
+    "Query.mergeSuggestions": cursor("confidence-,id+", "2", FIRST_ID),
+    "Query.identityBlocks": cursor("blocked_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Query.callbackTasks": cursor("priority-,id+", "1e9", FIRST_ID),
     "Query.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.orders": cursor("ordered_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.timeline": cursor("at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
 }
+
+
+SECOND = {"MergeSuggestion.other"}
+"""They lead to another row than the one of its type: only that it is told is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,8 @@ class Ways:
             yield Pick(name, name, "told", named.name, below=self.of(named.name))
         elif deep and isinstance(named, GraphQLObjectType) and is_wrapper(named):
             yield from self._pages(f"{owner.name}.{name}", name, named)
+        elif deep and f"{owner.name}.{name}" in SECOND:
+            yield Pick(name, name, "one", named.name, below=(Pick("id", "id", "leaf"),))
         elif deep:
             is_list = "first" in of.args
             below = self.of(named.name, deep=False)
@@ -128,12 +136,9 @@ class Ways:
 
 # argument -> whose id it takes; the others take a member's
 IDS = {
-    "babyId": "Baby",
-    "taskId": "CallbackTask",
-    "outcomeId": "CallbackOutcome",
-    "storeId": "Store",
-    "segmentId": "Segment",
-}
+    "babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store",
+    "segmentId": "Segment", "mergeId": "Merge", "blockId": "IdentityBlock",
+}  # fmt: skip
 ANY = {
     "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',
     "DateTime": '"2017-06-01T00:00:00+00:00"',
@@ -215,6 +220,8 @@ class Expected:
 
     def rows_of(self, type_name: str, pick: Pick, row: Any, path: Path) -> Any:
         """What a relation leads to: the type's one row, unless the row it starts from points at none."""
+        if f"{type_name}.{pick.name}" in SECOND:
+            return {"id": f"{pick.of}:{getattr(row, f'{snake(pick.name)}_id')}"}
         if pick.shape == "page":
             if pick.arguments.find("kinds") > 0:
                 self.proved.add(f"{type_name}.{pick.name}(kinds)")
@@ -222,12 +229,11 @@ class Expected:
                     return {"edges": []}
             node = self.object(pick.of, pick.below, (*path, "edges", 0, "node"))
             return {"edges": [{"node": {"__typename": pick.of, **node}}] if node else []}
-        is_many = pick.shape == "list" or pick.of in (
-            "TalkingPoint",
-            "SegmentField",
-            "SegmentValue",
-            "SegmentCondition",
-        )
+        if pick.of == "Provenance":  # many a row: that they are told is seen here, what they say where it is made
+            self.proved.update(f"Provenance.{one.name}" for one in pick.below)
+            keys = {one.key for one in pick.below}
+            return lambda told: bool(told) and all(set(one) == keys for one in told)
+        is_many = pick.shape == "list" or pick.of in TOLD_IN_LISTS
         if self.points_at_nothing(type_name, pick, row):
             return [] if is_many else None
         found = self.object(pick.of, pick.below, (*path, 0) if is_many else path)
@@ -261,12 +267,17 @@ SECRETS = {
     "Member.email": (EMAIL, "m***@example.com"),
     "Identity.value": (CARD, "***4711"),
     "Message.address": (PHONE, "***0177"),
+    "IdentityBlock.value": ("CARD-0815", "***0815"),
 }
 # What no column holds as it is told; functions of what is expected, but for those that look at the answer.
 SAID: dict[str, Any | Callable[[Expected], Any]] = {
     "Member.name": lambda to: to.rows["Member"].full_name,
     "Member.lastOrderedAt": lambda to: wire(to.rows["Order"].ordered_at),
     "Member.lastContactAt": lambda to: wire(to.rows["Interaction"].occurred_at),
+    "Member.formerIds": lambda to: [f"Member:{to.rows['Merge'].absorbed_id}"],
+    "Merge.formerId": lambda to: f"Member:{to.rows['Merge'].absorbed_id}",
+    "MergeSuggestion.reasons": ["GIVEN_TOGETHER"],
+    "MergeSuggestion.kinds": ["CARD", "POS_ID"],
     "Order.lineCount": 1,
     "Order.goodsCount": 1,
     "Store.distributor": "North",

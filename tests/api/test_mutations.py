@@ -24,6 +24,7 @@ from domain.platform.actors import Actor
 from domain.platform.clock import real_now, set_business_clock
 from domain.platform.ids import new_id
 from domain.platform.roles import PERMISSIONS, Permission, Role
+from domain.platform.sources import Source
 from tests import factories as make
 
 CONFIG = ApiConfig(database_url="")
@@ -45,6 +46,16 @@ FIELDS = {
     "tagMember": "... on MemberTagged { member { tags { key } } } ... on TagNotFound { key }",
     "untagMember": "... on MemberUntagged { member { tags { key } } } ... on TagNotSet { key }",
     "recordConsent": "... on ConsentRecorded { member { consents { purpose channel state } } }",
+    "resolveMember": "... on MemberResolved { member { id formerIds } isNew leftOut { kind reason } merged suggested } "
+    "... on NothingToGoBy { leftOut { kind reason } }",
+    "blockIdentity": "... on IdentityBlocked { blockId members }",
+    "liftIdentityBlock": "... on IdentityBlockLifted { member { id } }",
+    "mergeMembers": "... on MembersMerged { mergeId member { id formerIds merges { id how formerId } "
+    "recentOrders { id } } } ... on KeptApart { suggestionId }",
+    "previewMerge": "... on MergePreviewed { member { id } absorbed { id } rows { table changed removed added } } "
+    "... on KeptApart { suggestionId }",
+    "unmergeMembers": "... on MembersUnmerged { member { id formerIds } restored { id recentOrders { id } } }",
+    "keepApart": "... on PairDecided { suggestionId isApart }",
     "addBaby": "... on BabyAdded { baby { id nickname dueOn bornOn } member { id babies { id } } }",
     "reportDueDate": "... on DueDateReported { baby { dueOn dueSource } } ... on StrongerSource { field source }",
     "reportBirth": "... on BirthReported { baby { bornOn bornSource sex } } ... on StrongerSource { field source }",
@@ -347,9 +358,95 @@ async def test_a_key_used_for_something_else_is_a_conflict(db: str) -> None:
     assert empty["errors"][0]["field"] == "idempotencyKey"
 
 
+async def test_every_field_knows_who_said_it_and_takes_that_along(db: str) -> None:
+    staff, frontend = await make.make_actor(Role.OPERATOR), make.frontend_actor()
+    one = await make.make_member(full_name=None, name_source=None, source="desk", joined_by_id=staff.staff_id)
+    other = await make.make_member(source="import:old", language="zh-Hans")
+    await do(frontend, "updateMember", {"memberId": ref(other), "version": 1, "name": "Mia Bell"})
+    baby = await make.make_baby(one, presence_source=Source.INFERRED, presence_confidence=0.6)
+    await do(staff, "reportBirth", {"babyId": ref(baby), "bornOn": "2017-12-01", "sex": "FEMALE", "saidBy": "MEMBER"})
+    await do(staff, "mergeMembers", {"memberId": ref(one), "absorbedId": ref(other)})
+    told = "provenance { field source confidence at recordedBy }"
+    query = f'{{ member(id: "{ref(one)}") {{ name {told} babies {{ {told} }} }} }}'
+    answer = (await execute(query, {}, staff, config=CONFIG))["data"]["member"]
+    hers = {one["field"]: one for one in answer["provenance"]}
+    mine = encode_id("Staff", staff.staff_id)  # type: ignore[arg-type]
+    assert (answer["name"], hers["name"]["source"], hers["name"]["recordedBy"]) == ("Mia Bell", "MEMBER", None)
+    assert (hers["language"]["source"], hers["language"]["confidence"]) == ("STAFF", 0.9)
+    assert (hers["language"]["recordedBy"], set(hers)) == (mine, {"name", "language", "jurisdiction", "timeZone"})
+    (child,) = answer["babies"]
+    said = {one["field"]: (one["source"], one["confidence"], one["recordedBy"]) for one in child["provenance"]}
+    assert said == {"bornOn": ("MEMBER", 1.0, mine), "sex": ("MEMBER", 1.0, mine)}
+
+
+async def test_a_merge_is_seen_followed_and_taken_back(db: str) -> None:
+    operator, frontend = await make.make_actor(Role.OPERATOR), make.frontend_actor()
+    one, other = await make.make_member(external_id="A"), await make.make_member(external_id="B")
+    order = await make.make_order(other, make.NOON)
+    pair = {"memberId": ref(one), "absorbedId": ref(other)}
+    seen = await do(operator, "previewMerge", pair)
+    assert {"table": "orders", "changed": 1, "removed": 0, "added": 0} in seen["rows"]
+    merged = await do(operator, "mergeMembers", pair, "merge-1")
+    assert await do(operator, "mergeMembers", pair, "merge-1") == merged
+    (edge,) = merged["member"]["merges"]
+    assert (edge["id"], edge["how"], edge["formerId"]) == (merged["mergeId"], "STAFF", ref(other))
+    assert (merged["member"]["formerIds"], merged["member"]["recentOrders"]) == ([ref(other)], [{"id": ref(order)}])
+    ways = (
+        f'{{ a: member(id: "{ref(other)}") {{ id formerIds }} b: member(externalId: "B", source: "test") {{ id }} '
+        f'c: member(externalId: "B") {{ id }} d: node(id: "{ref(other)}") {{ id }} }}'
+    )
+    told = (await execute(ways, {}, frontend, config=CONFIG))["data"]
+    assert {way: row["id"] for way, row in told.items()} == dict.fromkeys("abcd", ref(one))
+    assert told["a"]["formerIds"] == [ref(other)]
+    listed = await execute("{ members(search: {}, first: 9) { edges { node { id } } } }", {}, operator, config=CONFIG)
+    assert listed["data"]["members"]["edges"] == [{"node": {"id": ref(one)}}]
+    gone = await do(operator, "updateMember", {"memberId": ref(other), "version": 1, "name": "Eve"})
+    assert gone["__typename"] == "MemberNotFound"
+    back = await do(operator, "unmergeMembers", {"mergeId": merged["mergeId"], "reason": "Her sister."})
+    assert back["restored"] == {"id": ref(other), "recentOrders": [{"id": ref(order)}]}
+    assert (await do(operator, "mergeMembers", pair))["__typename"] == "KeptApart"
+    again = await do(operator, "unmergeMembers", {"mergeId": merged["mergeId"], "reason": "Her sister."})
+    assert again["__typename"] == "MergeNotFound"
+    await do(operator, "keepApart", {"memberId": ref(one), "otherId": ref(other), "isApart": False})
+    assert (await do(operator, "mergeMembers", pair))["__typename"] == "MembersMerged"
+
+
+async def test_a_channel_resolves_and_staff_see_who_may_be_one_and_what_names_nobody(db: str) -> None:
+    frontend, manager = make.frontend_actor(), await make.make_actor(Role.STORE_MANAGER)
+
+    async def resolved(*identities: tuple[str, str], **more: Any) -> dict[str, Any]:
+        given = [{"kind": kind, "value": value, "issuer": "wx"} for kind, value in identities]
+        return await do(frontend, "resolveMember", {"identities": given, **more})
+
+    first = await resolved(("WECHAT_OPENID", "o1"), ("PHONE", "2126660101"))
+    assert (first["isNew"], (await resolved(("WECHAT_OPENID", "o1")))["member"]) == (True, first["member"])
+    second = await resolved(("CARD", "c1"), ("PHONE", "2126660101"))
+    assert (second["isNew"], second["suggested"]) == (True, 1)
+    doubts = "{ mergeSuggestions(first: 5) { edges { node { id reasons kinds one { id } other { id } } } } }"
+    (edge,) = (await execute(doubts, {}, manager, config=CONFIG))["data"]["mergeSuggestions"]["edges"]
+    assert (edge["node"]["reasons"], edge["node"]["kinds"]) == (["SHARED_CONTACT"], ["PHONE"])
+    assert {edge["node"]["one"]["id"], edge["node"]["other"]["id"]} == {first["member"]["id"], second["member"]["id"]}
+    proof = await resolved(("CARD", "c1"), ("WECHAT_OPENID", "o1"), verifiedBy="wechat")
+    assert (proof["merged"], len(proof["member"]["formerIds"])) == (1, 1)
+    assert (await execute(doubts, {}, manager, config=CONFIG))["data"]["mergeSuggestions"]["edges"] == []
+    blocked = await do(manager, "blockIdentity", {"kind": "CARD", "value": "kiosk-1", "reason": "KIOSK"})
+    nobody = await resolved(("CARD", "kiosk-1"), ("POS_ID", "0000"))
+    assert nobody["leftOut"] == [{"kind": "POS_ID", "reason": "PLACEHOLDER"}, {"kind": "CARD", "reason": "KIOSK"}]
+    listed = "{ identityBlocks(first: 5, inForce: true) { edges { node { id value reason } } } }"
+    (edge,) = (await execute(listed, {}, manager, config=CONFIG))["data"]["identityBlocks"]["edges"]
+    assert edge["node"] == {"id": blocked["blockId"], "value": "***sk-1", "reason": "KIOSK"}
+    assert (await do(manager, "liftIdentityBlock", {"blockId": blocked["blockId"]}))["member"] is None
+    again = await do(manager, "liftIdentityBlock", {"blockId": blocked["blockId"]})
+    assert again["__typename"] == "BlockNotFound"
+
+
 NEEDS = {
     "registerMember": Permission.WRITE_MEMBERS, "updateMember": Permission.WRITE_MEMBERS,
     "tagMember": Permission.WRITE_TAGS, "untagMember": Permission.WRITE_TAGS,
+    "resolveMember": Permission.WRITE_MEMBERS, "blockIdentity": Permission.MERGE_MEMBERS,
+    "liftIdentityBlock": Permission.MERGE_MEMBERS, "mergeMembers": Permission.MERGE_MEMBERS,
+    "previewMerge": Permission.MERGE_MEMBERS, "unmergeMembers": Permission.MERGE_MEMBERS,
+    "keepApart": Permission.MERGE_MEMBERS,
     "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
     "stopBabyContent": Permission.WRITE_BABIES, "reopenBabyContent": Permission.REOPEN_BABIES,
@@ -374,6 +471,13 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "recordConsent": {
             "memberId": member, "purpose": "CARE", "channel": "SMS", "state": "WITHDRAWN", "how": "call",
         },
+        "resolveMember": {"identities": [{"kind": "CARD", "value": "4711"}]},
+        "blockIdentity": {"kind": "CARD", "value": "4712", "reason": "KIOSK"},
+        "liftIdentityBlock": {"blockId": encode_id("IdentityBlock", make.any_id())},
+        "mergeMembers": {"memberId": member, "absorbedId": encode_id("Member", make.any_id())},
+        "previewMerge": {"memberId": member, "absorbedId": encode_id("Member", make.any_id())},
+        "unmergeMembers": {"mergeId": encode_id("Merge", make.any_id()), "reason": "Two people."},
+        "keepApart": {"memberId": member, "otherId": encode_id("Member", make.any_id())},
         "addBaby": {"memberId": member, "dueOn": "2018-01-20"},
         "reportDueDate": {"babyId": baby, "dueOn": "2018-01-20"},
         "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},
@@ -444,6 +548,7 @@ async def test_nobody_does_nothing(db: str) -> None:
         for name in NEEDS
         if name not in ("registerMember", "takeNextCallback", "undoCallbackOutcome", "recordReturn")
         and NEEDS[name] in PERMISSIONS[Role.STORE_MANAGER]
+        and name not in ("resolveMember", "blockIdentity", "liftIdentityBlock", "unmergeMembers")
     ],
 )
 async def test_out_of_scope_and_unknown_answer_alike(db: str, name: str) -> None:

@@ -22,6 +22,8 @@ PAGES = {
     "stageEntries": ("Baby", 'stage: MONTHS_6_12, from: "2017-12-01", to: "2017-12-04", '),
     "products": ("Product", ""), "stores": ("Store", ""), "segments": ("Segment", ""),
     "segmentSample": ("Member", f"rule: {json.dumps(RULE)}, "),
+    "mergeSuggestions": ("MergeSuggestion", ""),
+    "identityBlocks": ("IdentityBlock", ""),
 }  # fmt: skip
 
 
@@ -141,6 +143,9 @@ ARGUMENTS = {
     "Query.stageEntries(from)": ('stage: MONTHS_6_12, from: "2017-12-04", to: "2017-12-05"', False),
     "Query.stageEntries(to)": ('stage: MONTHS_6_12, from: "2017-12-01", to: "2017-12-02"', False),
     "Query.stageEntries(basis)": ('stage: NEWBORN, from: "2017-06-03", to: "2017-06-03", basis: CORRECTED', True),
+    "Query.mergeSuggestions(states)": ("states: [OPEN]", True),
+    "Query.identityBlocks(reasons)": ("reasons: [KIOSK]", True),
+    "Query.identityBlocks(inForce)": ("inForce: false", True),
     "Query.callbackTasks(states)": ("states: [LEASED]", True),
     "Query.callbackTasks(kinds)": ("kinds: [WIN_BACK]", True),
     "Query.callbackTasks(isDue)": ("isDue: true", True),

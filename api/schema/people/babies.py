@@ -9,6 +9,7 @@ import strawberry
 from api.context import ApiContext
 from api.projection import Audit, Family, Wanted, column, computed, identifier, projected, relation
 from api.schema.nodes import Node
+from api.schema.people.provenance import OF_BABY, Provenance
 from api.schema.scopes import OF_HOUSEHOLD
 from domain.people.babies import Feeding, Sex
 from domain.platform.roles import Permission
@@ -120,6 +121,9 @@ class Baby(Node):
     formula_brand: str | None = column("formula_brand", "Brand of formula.")
     allergies: str | None = column("allergies", "Known allergies.")
     stopped_at: datetime | None = column("stopped_at", "Since when nothing about her is said or sent (business clock).")
+    provenance: list[Provenance] = computed(
+        OF_BABY, "provenance", "Who said each of her fields that says something, when and how sure."
+    )
     version: int = column("version", "Grows with every change; updates name the one they saw.")
     stage: BabyStage = computed(STAGES, "stage", "Where she stands today, and what comes next.")
     household: Annotated["Household", strawberry.lazy("api.schema.people.households")] = relation(

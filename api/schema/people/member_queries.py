@@ -30,7 +30,8 @@ async def _count_the_look_up(context: ApiContext, **named: object) -> None:
 class MemberQueries:
     me: Member | None = one("The member whose token this is; null for everybody else.", find=_herself)
     member: Member | None = one(
-        "One member by exactly one of her names; null when there is none whom the caller may see.",
+        "One member by exactly one of her names; null when there is none whom the caller may see. By a name of one "
+        "who was merged away it answers whom she became part of, who has another id and the old one among `formerIds`.",
         find=find_member,
         before=_count_the_look_up,
     )

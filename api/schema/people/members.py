@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from api.projection import Audit, column, connection, expression, identifier, projected, relation
+from api.projection import Audit, column, computed, connection, expression, identifier, projected, relation
 from api.projection.pages import Connection
 from api.schema.care.timeline import TimelineEntry, of_kinds
 from api.schema.insight.scores import Score
@@ -14,6 +14,8 @@ from api.schema.nodes import Node
 from api.schema.people.babies import Baby
 from api.schema.people.consents import Consent
 from api.schema.people.identities import MASK, Identity, is_her_own
+from api.schema.people.merges import Merge
+from api.schema.people.provenance import OF_MEMBER, Provenance
 from api.schema.people.tags import IN_FORCE as TAG_IN_FORCE
 from api.schema.people.tags import Tag
 from api.schema.scopes import MEMBERS
@@ -76,7 +78,15 @@ class Member(Node):
     joined_on: date = column("joined_on", "Business day on which she joined.")
     joined_channel: Channel | None = column("joined_channel", "The way on which she joined.")
     joined_campaign: str | None = column("joined_campaign", "The campaign that brought her.")
+    former_ids: list[strawberry.ID] = expression(
+        "(SELECT coalesce(jsonb_agg('Member:' || away.id ORDER BY away.id), '[]') FROM members away "
+        "WHERE away.merged_into_id = {t}.id)",
+        "Ids of members who became part of her: asked for by one of them, `member` and `node` answer her. Keep hers.",
+    )
     handling_note: str | None = column("handling_note", "A gentle word for whoever serves her.", Permission.READ_TAGS)
+    provenance: list[Provenance] = computed(
+        OF_MEMBER, "provenance", "Who said her name, role, language, jurisdiction and time zone, when and how sure."
+    )
     version: int = column("version", "Grows with every change; updates name the one they saw.")
     last_ordered_at: datetime | None = expression(
         "(SELECT max(o.ordered_at) FROM orders o WHERE o.member_id = {t}.id)",
@@ -103,6 +113,10 @@ class Member(Node):
         order="{t}.is_primary DESC, {t}.kind, {t}.id",
         first=10,
     )
+    merges: list[Merge] | None = relation(
+        "Who became part of her, the latest first.", on={"merged_into_id": "id"}, order="{t}.merged_at DESC, {t}.id",
+        first=10,
+    )  # fmt: skip
     tags: list[Tag] | None = relation(
         "Tags in force, latest first.",
         on={"member_id": "id"},

@@ -54,7 +54,7 @@ def find_members(
         endings = dict.fromkeys((_ending(search.card), search.card.strip()))  # some cards are printed with hyphens
         found.append(_in(alias, *(_by_ending(ask, ending, "CARD") for ending in endings)))
     if search.external_id is not None:
-        found.append(f"{alias}.external_id = {ask(_checked(search.external_id), 'text')}")
+        found.append(_in(alias, _called(ask, _checked(search.external_id))))
     if search.name is not None:
         found.append(_in(alias, *_by_name(ask, _checked(search.name))))
     if search.baby_nickname is not None:
@@ -86,7 +86,7 @@ def find_member(
     if sum(given is not None for given in (id, phone, card, external_id)) != 1:
         raise bad_user_input("Name exactly one of id, phone, card and externalId.")
     if id is not None:
-        return [f"{alias}.id = {ask(decode_id('Member', id), 'uuid')}"]
+        return [f"{alias}.id = {who_is(ask(decode_id('Member', id), 'uuid'))}"]
     if external_id is not None:
         return _by_external_id(ask, alias, external_id, source)
     _needs(ask, Permission.READ_CONTACTS)
@@ -99,28 +99,37 @@ def find_member(
     return [_in(alias, _by_value(ask, number, "PHONE"))]
 
 
+def who_is(key: str) -> str:
+    """Whom an id leads to: herself, or whom she became part of."""
+    return f"(SELECT coalesce(x.merged_into_id, x.id) FROM members x WHERE x.id = {key})"
+
+
+def _called(ask: Ask, external_id: str) -> str:
+    """Who has this id at her source, or whom she became part of."""
+    value = ask(external_id, "text")
+    return f"SELECT coalesce(x.merged_into_id, x.id) FROM members x WHERE x.external_id = {value}"
+
+
 def _by_text(ask: Ask, alias: str, text: str) -> str:
     digits = re.sub(r"[\s()+-]", "", text)
     if digits.isascii() and digits.isdigit():
         ending = _ending(digits)
-        external = f"SELECT x.id FROM members x WHERE x.external_id = {ask(text, 'text')}"
-        return _in(alias, _by_ending(ask, ending, "PHONE"), _by_ending(ask, ending, "CARD"), external)
+        return _in(alias, _by_ending(ask, ending, "PHONE"), _by_ending(ask, ending, "CARD"), _called(ask, text))
     arms = _by_name(ask, text)
     if ask.actor.may(Permission.READ_BABIES):
         arms.append(_by_nickname(ask, text))
-    arms.append(f"SELECT x.id FROM members x WHERE x.external_id = {ask(text, 'text')}")
+    arms.append(_called(ask, text))
     return _in(alias, *arms)
 
 
 def _by_external_id(ask: Ask, alias: str, external_id: str, source: str | None) -> list[str]:
     """Sources number their members alike: without a source only an id that one visible member has names her."""
-    value = ask(external_id, "text")
-    found = f"{alias}.external_id = {value}"
+    called = _called(ask, external_id)
     if source is not None:
-        return [found, f"{alias}.source = {ask(source, 'text')}"]
+        return [_in(alias, f"{called} AND x.source = {ask(source, 'text')}")]
     other = ask.alias()
-    same = f"{other}.external_id = {value} AND {other}.source <> {alias}.source AND {is_visible(ask, other)}"
-    return [found, f"NOT EXISTS (SELECT 1 FROM members {other} WHERE {same})"]
+    same = f"{other}.id IN ({called}) AND {other}.id <> {alias}.id AND {is_visible(ask, other)}"
+    return [_in(alias, called), f"NOT EXISTS (SELECT 1 FROM members {other} WHERE {same})"]
 
 
 def _by_value(ask: Ask, value: str, kind: str) -> str:

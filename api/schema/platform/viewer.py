@@ -13,6 +13,7 @@ from api.projection import TYPES, Ask, expression, one, projected, relation
 from api.rates import look_up
 from api.schema.commerce.staff import Staff
 from api.schema.nodes import Node
+from api.schema.people.searches import who_is
 from domain.commerce.staff import RowScope
 from domain.platform.roles import Permission, Role
 
@@ -56,7 +57,9 @@ def _named(
     alias: str,
     id: Annotated[strawberry.ID, strawberry.argument(description="Global id of any row.")],
 ) -> list[str]:
-    return [f"{alias}.id = {ask(split_id(id)[1], 'uuid')}"]
+    name, key = split_id(id)
+    value = ask(key, "uuid")
+    return [f"{alias}.id = {who_is(value) if name == 'Member' else value}"]
 
 
 def _type_of(id: strawberry.ID) -> str:
@@ -76,7 +79,8 @@ async def _count_the_look_up(context: ApiContext, id: strawberry.ID) -> None:
 class PlatformQueries:
     viewer: Viewer | None = one("Who is asking.", find=_everybody)
     node: Node | None = one(
-        "Any row by its global id; null when there is none that the caller may see.",
+        "Any row by its global id; null when there is none that the caller may see. For a member who was merged away "
+        "it answers whom she became part of, with that one's id.",
         find=_named,
         type_of=_type_of,
         before=_count_the_look_up,

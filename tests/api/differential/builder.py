@@ -66,6 +66,11 @@ class Builder:
         moment = NOON - timedelta(days=self.chance.randint(-2, days), hours=self.chance.choice([2, 5, 5]))
         return moment + timedelta(microseconds=self.chance.choice([0, 0, 0, 1, 10, 120_000, 999_999]))
 
+    def told(self) -> Row:
+        """Who said a column since the row began."""
+        return {"source": self.one(["MEMBER", "STAFF"]), "confidence": 0.9, "by": self.some([str(self.id())]),
+                "at": self.at().isoformat()}  # fmt: skip
+
     def money(self) -> Decimal:
         return Decimal(self.chance.choice(["0.00", "12.50", "7.00", "1234567890.10", "0.01", "99.99"]))
 

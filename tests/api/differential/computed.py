@@ -1,12 +1,15 @@
 """Computed values told a second time, by the domain's pure words: stages, reasons, what a task says."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+from api.schema.people.provenance import name_of
 from domain.commerce.products import FormulaClass
 from domain.insight.reasons import say_all
 from domain.outreach.call_reasons import say_why
 from domain.outreach.next_needs import next_need
+from domain.people.provenance import Told, of_baby, of_member
 from domain.stages.engine import BabyDates, read
 from domain.stages.wording import say, stage_name
 from tests.api.differential.builder import NOON, Row
@@ -48,8 +51,24 @@ def _need(world: World, score: Row, language: str) -> str | None:
     return next_need(score["category"], is_for_babies, {FormulaClass(row["formula_class"]) for row in shelf}, language)
 
 
+def _told(of: Callable[[Row], list[Told]]) -> Callable[[World, Row, str], list[dict[str, Any]]]:
+    def value(_world: World, row: Row, _language: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "field": name_of(told.column), "source": told.source.value, "confidence": told.confidence,
+                "at": told.at if isinstance(told.at, datetime) else datetime.fromisoformat(told.at),
+                "recordedBy": f"Staff:{told.by}" if told.by else None,
+            }
+            for told in of(row)
+        ]  # fmt: skip
+
+    return value
+
+
 COMPUTED: dict[str, Callable[[World, Row, str], Any]] = {
     "Baby.stage": _stage,
+    "Baby.provenance": _told(of_baby),
+    "Member.provenance": _told(of_member),
     "CallbackTask.why": _why,
     "CallbackTask.talkingPoints": _points,
     "Score.reasons": lambda _, score, language: say_all(score["reasons"], language),

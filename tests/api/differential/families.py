@@ -14,7 +14,10 @@ from domain.people.babies import Baby, Feeding, Sex
 from domain.people.consents import Consent, ConsentState
 from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
+from domain.people.identity_blocks import BlockReason, IdentityBlock
 from domain.people.members import CarerRole, Member, MemberStatus
+from domain.people.merge_suggestions import MergeSuggestion, SuggestionState
+from domain.people.merges import Merge, MergeHow
 from domain.people.names import name_initials, name_key
 from domain.people.tags import MemberTag
 from domain.platform.sources import Channel, Purpose, Source
@@ -36,6 +39,41 @@ async def make_family(make: Builder, house: House, number: int) -> list[Member]:
     return members
 
 
+async def make_doubts(make: Builder, member: Member, members: list[Member]) -> None:
+    """Who became part of her, who may be her, and values that name nobody."""
+    for is_undone in make.one([[], [False], [False, True], [False, False]]):
+        gone = await make.make(
+            Member, household_id=member.household_id, status=MemberStatus.MERGED, merged_into_id=member.id,
+            joined_on=make.at(400).date(), **_outer_name(make),
+        )  # fmt: skip
+        undone = (
+            {"unmerged_at": make.at(), "unmerged_by": make.id(), "unmerge_reason": make.text()} if is_undone else {}
+        )
+        await make.make(
+            Merge, survivor_id=member.id, absorbed_id=gone.id, how=make.one(MergeHow), reason=make.text(),
+            actor_id=make.id(), actor_role="OPERATOR", merged_at=make.at(), **undone,
+        )  # fmt: skip
+    other = make.one([one for one in members if one.id != member.id])
+    evidence = make.one(
+        [
+            [],
+            [{"code": "SHARED_CONTACT", "kinds": ["PHONE", "EMAIL"]}],
+            [{"code": "GIVEN_TOGETHER", "kinds": ["CARD"]}, {"code": "SHARED_CONTACT", "kinds": []}],
+        ]
+    )
+    one_id, other_id = sorted((member.id, other.id))
+    if not await MergeSuggestion.exists(one_id=one_id, other_id=other_id):
+        await make.make(
+            MergeSuggestion, one_id=one_id, other_id=other_id, state=make.one(SuggestionState), evidence=evidence,
+            confidence=make.one([0.5, 0.5, 0.7, 1.0]), suggested_at=make.at(),
+        )  # fmt: skip
+    lifted = make.one([{}, {"lifted_at": make.at(), "lifted_by": make.id()}])
+    await make.make(
+        IdentityBlock, kind=make.one(IdentityKind), value=f"{make.key()}@x", reason=make.one(BlockReason),
+        members=make.chance.randint(0, 9), note=make.text(), blocked_at=make.at(), **lifted,
+    )  # fmt: skip
+
+
 def _outer_name(make: Builder) -> Row:
     """Two sources number their members alike."""
     make.people += 1
@@ -54,6 +92,7 @@ def _carer(make: Builder, house: House, household: Household) -> Row:
         "joined_by_id": make.any_of(house.staff), "joined_on": make.at(400).date(),
         "joined_channel": make.some(Channel), "joined_campaign": make.some(TEXTS), "handling_note": make.some(TEXTS),
         "language": make.one(["en", "zh-Hans"]), "version": make.chance.randint(1, 9),
+        "provenance": make.one([None, {"full_name": make.told(), "time_zone": make.told()}]),
     }  # fmt: skip
 
 
@@ -62,6 +101,7 @@ def _baby(make: Builder, household: Household) -> Row:
     due = make.some([NOON.date() + timedelta(days=days) for days in (-100, -3, 0, 5, 100, 200, 270, 400)])
     born = make.some([NOON.date() - timedelta(days=days) for days in (-4, 0, 1, 40, 100, 250, 500, 900, 1500, 3000)])
     return {
+        "provenance": make.one([None, {}, {"nickname": make.told(), "sex": make.told()}]),
         "household_id": household.id, "nickname": nickname, "nickname_key": name_key(nickname) if nickname else None,
         "sex": make.one(Sex), "due_on": due, "due_source": make.one(Source) if due else None,
         "due_confidence": make.some([0.1, 1.0, 0.3333333333333333, 1e-05]), "born_on": born,

@@ -1,6 +1,6 @@
 """Fields told a second time: what a row leads to, and the values that are no column."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from domain.platform.actors import Actor
 from tests.api.differential.builder import Row
 from tests.api.differential.finders import consents_in_force, in_force
 from tests.api.differential.lists import PAGES, ordered
-from tests.api.differential.sights import Sight, is_live, masked_address, masked_identity, may
+from tests.api.differential.sights import Sight, is_live, masked_address, masked_identity, may, same
 from tests.api.differential.world import World
 
 BUSINESS_NOW = "\0the business clock\0"  # stands for a moment that no two answers share
@@ -17,10 +17,12 @@ COLUMNS = {"Member.name": "full_name", "Score.model": "model_name"}
 TABLES = {
     "Member": "members", "Household": "households", "Baby": "babies", "Order": "orders", "Interaction": "interactions",
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
+    "Merge": "merges", "MergeSuggestion": "merge_suggestions", "IdentityBlock": "identity_blocks",
     "CallbackOutcome": "callback_outcomes", "Store": "stores", "Product": "products",
 }  # fmt: skip
 NAMED = {  # to-one relations: (table, own column)
     "Member.household": "household_id", "Member.owner": "owner_id", "Member.store": "store_id",
+    "MergeSuggestion.one": "one_id", "MergeSuggestion.other": "other_id",
     "Member.joinedBy": "joined_by_id", "Baby.household": "household_id", "Staff.store": "store_id",
     "OrderLine.product": "product_id", "Order.store": "store_id", "Order.servedBy": "served_by_id",
     "Order.member": "member_id", "Interaction.staff": "staff_id", "Interaction.store": "store_id",
@@ -100,6 +102,10 @@ FIRST_MADE = (("created_at", False), ("id", False))
 LISTS: dict[str, Callable[[Context, Row], list[Row]]] = {
     "Member.babies": _joined("babies", "household_id", "household_id", *FIRST_MADE),
     "Member.identities": _joined("identities", "member_id", "id", ("is_primary", True), ("kind", False), ("id", False)),
+    "Member.merges": lambda context, row: ordered(
+        [one for one in context.world.tables["merges"] if same(context.world.away(one), row["id"])],
+        (("merged_at", True), ("id", False)),
+    ),
     "Member.tags": _tags,
     "Member.consents": lambda context, row: consents_in_force(context.world, row["id"]),
     "Member.recentOrders": _joined("orders", "member_id", "id", ("ordered_at", True), ("id", True)),
@@ -170,7 +176,20 @@ def _of(table: str, own: str, column: str) -> Callable[[Context, Row], Any]:
     return lambda context, row: (context.world.row(table, row[own]) or {}).get(column)
 
 
+def _distinct(words: Iterable[str]) -> list[str]:
+    """In the order of PostgreSQL's JSON: the shorter first."""
+    return sorted(set(words), key=lambda word: (len(word), word))
+
+
 VALUES: dict[str, Callable[[Context, Row], Any]] = {
+    "Member.formerIds": lambda context, row: [
+        f"Member:{one['id']}"
+        for one in ordered(context.world.rows("members", "merged_into_id", row["id"]), (("id", False),))
+    ],
+    "Merge.formerId": lambda _, row: f"Member:{row['absorbed_id']}",
+    "MergeSuggestion.reasons": lambda _, row: _distinct(one["code"] for one in row["evidence"]),
+    "MergeSuggestion.kinds": lambda _, row: _distinct(kind for one in row["evidence"] for kind in one["kinds"]),
+    "IdentityBlock.value": lambda _, row: masked_identity(row),
     "Member.phone": _contact("PHONE"),
     "Member.email": _contact("EMAIL"),
     "Member.lastOrderedAt": _latest("orders", "ordered_at"),

@@ -94,11 +94,12 @@ class Finder:
         if len(given.keys() - {"source"}) != 1:
             raise bad()
         if "id" in given:
-            return self._seen(self.world.rows("members", "id", key_of(given["id"], "Member")[1]))
+            return self._led_on(self.world.rows("members", "id", key_of(given["id"], "Member")[1]))
         if "externalId" in given:
-            found = self._seen(self.world.rows("members", "external_id", given["externalId"]))
+            called = self.world.rows("members", "external_id", given["externalId"])
             if "source" in given:
-                return [row for row in found if row["source"] == given["source"]]
+                return self._led_on([row for row in called if row["source"] == given["source"]])
+            found = self._led_on(called)
             return found if len(found) == 1 else []
         needs(self.actor, "READ_CONTACTS")
         if "card" in given:
@@ -111,6 +112,11 @@ class Finder:
     def _named_by(self, kind: str, value: str) -> list[Row]:
         named = self.world.rows("identities", "value", value)
         keys = {one["member_id"] for one in named if one["kind"] == kind and one["is_primary"]}
+        return self._seen([row for row in self.world.tables["members"] if row["id"] in keys])
+
+    def _led_on(self, rows: list[Row]) -> list[Row]:
+        """Who was merged away answers as her whom she became part of."""
+        keys = {row["merged_into_id"] or row["id"] for row in rows}
         return self._seen([row for row in self.world.tables["members"] if row["id"] in keys])
 
     def _seen(self, rows: list[Row]) -> list[Row]:
@@ -148,6 +154,19 @@ class Finder:
 
     def _stores(self, _: Arguments) -> list[Row]:
         return self.world.tables["stores"]
+
+    def _mergeSuggestions(self, given: Arguments) -> list[Row]:
+        rows = self.world.tables["merge_suggestions"]
+        wanted = given.get("states", ["OPEN"])
+        return [row for row in rows if row["state"] in wanted and self.sight.sees("MergeSuggestion", row)]
+
+    def _identityBlocks(self, given: Arguments) -> list[Row]:
+        return [
+            row
+            for row in self.world.tables["identity_blocks"]
+            if row["reason"] in given.get("reasons", [row["reason"]])
+            and given.get("inForce") in (None, row["lifted_at"] is None)
+        ]
 
     def _messages(self, given: Arguments) -> list[Row]:
         member = key_of(given["memberId"], "Member")[1] if "memberId" in given else None
@@ -196,7 +215,7 @@ class Finder:
 
     def _by_text(self, value: str) -> set[object]:
         text = checked(value)
-        external = self._those(lambda row: row["external_id"] == text)
+        external = self._by_externalId(text)
         digits = bare(text)
         if digits.isascii() and digits.isdigit():
             return self._by_phoneEnding(digits) | self._by_card(digits) | external
@@ -218,8 +237,8 @@ class Finder:
         return self._ending_with("CARD", value)
 
     def _by_externalId(self, value: str) -> set[object]:
-        text = checked(value)
-        return self._those(lambda row: row["external_id"] == text)
+        called = self.world.rows("members", "external_id", checked(value))
+        return {row["merged_into_id"] or row["id"] for row in called}
 
     def _by_name(self, value: str) -> set[object]:
         text = checked(value)

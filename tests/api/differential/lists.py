@@ -22,14 +22,17 @@ PAGES: dict[str, Order] = {
     "Query.stores": [("id", False)],
     "Query.messages": [("created_at", True), ("id", True)],
     "Query.callbackTasks": [("priority", True), ("id", False)],
+    "Query.mergeSuggestions": [("confidence", True), ("id", False)],
+    "Query.identityBlocks": [("blocked_at", True), ("id", True)],
     "Member.orders": [("ordered_at", True), ("id", True)],
     "Member.messages": [("created_at", True), ("id", True)],
     "Member.timeline": [("at", True), ("id", True)],
 }
 PARSERS: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("created_at", "ordered_at", "at"), datetime.fromisoformat),
+    **dict.fromkeys(("created_at", "ordered_at", "at", "blocked_at"), datetime.fromisoformat),
     "id": UUID,
     "priority": float,
+    "confidence": float,
 }
 
 

@@ -160,6 +160,8 @@ def _root(info: GraphQLResolveInfo[Context], given: dict[str, Any]) -> Any:
         return Thing("Viewer", {})
     if field == "node":
         type_name, key = key_of(given["id"])
+        if type_name == "Member":
+            key = (context.world.row("members", key) or {}).get("merged_into_id") or key
         return named(context, type_name, key)
     target, find = _target(info), Finder(context.sight).find
     if f"Query.{field}" in PAGES:

@@ -14,6 +14,7 @@ TYPE_NEEDS = {
     "OrderReturn": "READ_ORDERS", "Interaction": "READ_INTERACTIONS", "Message": "READ_MESSAGES",
     "Decision": "READ_MESSAGES", "MessageEvent": "READ_MESSAGES", "Score": "READ_SCORES",
     "CallbackTask": "READ_CALLBACKS", "CallbackOutcome": "READ_CALLBACKS", "Staff": "READ_CATALOGUE",
+    "Merge": "READ_MEMBERS", "MergeSuggestion": "MERGE_MEMBERS", "IdentityBlock": "MERGE_MEMBERS",
     "Store": "READ_CATALOGUE", "Product": "READ_CATALOGUE",
 }  # fmt: skip
 FIELD_NEEDS = {
@@ -21,7 +22,7 @@ FIELD_NEEDS = {
     "Query.stageEntries": "SEARCH_MEMBERS", "Member.phone": "READ_CONTACTS",
     "Member.email": "READ_CONTACTS", "Member.handlingNote": "READ_TAGS", "Member.lastOrderedAt": "READ_ORDERS",
     "Member.lastContactAt": "READ_INTERACTIONS", "Message.address": "READ_CONTACTS",
-    "Message.subject": "READ_MESSAGE_TEXT", "Message.body": "READ_MESSAGE_TEXT",
+    "Merge.reason": "READ_TAGS", "Message.subject": "READ_MESSAGE_TEXT", "Message.body": "READ_MESSAGE_TEXT",
     "Message.bodyHtml": "READ_MESSAGE_TEXT",
 }  # fmt: skip
 
@@ -51,7 +52,7 @@ class Sight:
 
     def member(self, row: Row) -> bool:
         actor = self.actor
-        if row["status"] == "ERASED":
+        if row["status"] in ("ERASED", "MERGED"):
             return False
         if actor.role == "MEMBER":
             return same(actor.household_id, row["household_id"])
@@ -89,6 +90,13 @@ class Sight:
 
     def of_member(self, row: Row) -> bool:
         member = self.world.row("members", row["member_id"])
+        return member is not None and self.member(member)
+
+    def merge(self, row: Row) -> bool:
+        return self.named(self.world.away(row))
+
+    def named(self, key: object) -> bool:
+        member = self.world.row("members", key)
         return member is not None and self.member(member)
 
     def may_work_on(self, task: Row) -> bool:
@@ -133,6 +141,8 @@ RULES: dict[str, Callable[[Sight, Row], bool]] = {
         ("Order", "Interaction", "Message", "Decision", "Identity", "Tag", "Consent", "Score"), Sight.of_member
     ),
     "CallbackTask": lambda sight, row: sight.may_work_on(row) or sight.of_member(row),
+    "Merge": Sight.merge,
+    "MergeSuggestion": lambda sight, row: sight.named(row["one_id"]) and sight.named(row["other_id"]),
     # Parts of another row: never by themselves; their whole does not ask.
     **dict.fromkeys(("CallbackOutcome", "OrderLine", "OrderReturn", "MessageEvent"), lambda _sight, _row: False),
 }

@@ -10,6 +10,7 @@ from tests.api.differential.world import World
 NODES = {
     "Member": "members", "Household": "households", "Baby": "babies", "Order": "orders", "Interaction": "interactions",
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
+    "Merge": "merges", "MergeSuggestion": "merge_suggestions", "IdentityBlock": "identity_blocks",
     "CallbackOutcome": "callback_outcomes", "Store": "stores", "Product": "products",
 }  # fmt: skip
 BAD_IDS = ["", "Member", "Member:1", "Tag:0190", ":", "Query:00000000-0000-4000-8000-000000000000",

@@ -17,16 +17,18 @@ from domain.people.members import Member
 from domain.platform.actors import Actor
 from domain.platform.roles import Role
 from tests.api.differential.builder import Builder, Row
-from tests.api.differential.families import make_family
+from tests.api.differential.families import make_doubts, make_family
 from tests.api.differential.shops import make_house
 from tests.factories import actor_for
 
 TABLES = [
     "distributors", "stores", "staff", "accounts", "households", "members", "babies", "identities", "tags",
     "member_tags", "consents", "products", "orders", "order_lines", "order_returns", "interactions", "decisions",
-    "messages", "message_events", "scoring_models", "scores", "callback_tasks", "callback_outcomes",
+    "messages", "message_events", "merges", "merge_suggestions", "identity_blocks",
+    "scoring_models", "scores", "callback_tasks", "callback_outcomes",
 ]  # fmt: skip
 JSON_COLUMNS = {
+    ("merge_suggestions", "evidence"), ("members", "provenance"), ("babies", "provenance"),
     ("callback_tasks", "reason"), ("callback_tasks", "talking_points"), ("decisions", "reasons"), ("scores", "reasons"),
 }  # fmt: skip
 
@@ -51,6 +53,11 @@ class World:
     def row(self, table: str, key: object) -> Row | None:
         return next(iter(self.rows(table, "id", key)), None)
 
+    def away(self, merge: Row) -> object:
+        """Whom the one whom a merge took away leads to now; nobody when it was undone."""
+        gone = self.row("members", merge["absorbed_id"])
+        return gone["merged_into_id"] if gone is not None and merge["unmerged_at"] is None else None
+
 
 async def build_world(seed: int = 1) -> World:
     """Fill the empty database; read it whole."""
@@ -58,6 +65,8 @@ async def build_world(seed: int = 1) -> World:
     async with in_transaction():
         house, actors = await make_house(make)
         members = [one for number in range(8) for one in await make_family(make, house, number)]
+        for member in members[::3]:
+            await make_doubts(make, member, members)
         await _dangle(make)
     actors += [_member(one) for one in (members[0], members[3], members[6], members[-1])]
     actors += [actor_for(Role.FRONTEND, id=one, token_id=one, scope=RowScope.ALL) for one in (make.id(), make.id())]
