@@ -151,6 +151,7 @@ ARGUMENTS = {
     "Query.products(babyClass)": ("babyClass: DIAPER", True),
     "Query.products(externalId)": ('externalId: "P1"', True),
     "Query.node(id)": ('id: "{Store}"', True),
+    "Baby.careCalendar(months)": ("", True),  # by the ways above
     "Member.timeline(kinds)": ("", True),  # by the ways above: each kind by itself
 }
 

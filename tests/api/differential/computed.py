@@ -1,12 +1,15 @@
 """Computed values told a second time, by the domain's pure words: stages, reasons, what a task says."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from domain.commerce.products import FormulaClass
 from domain.insight.reasons import say_all
 from domain.outreach.call_reasons import say_why
 from domain.outreach.next_needs import next_need
+from domain.stages.care_calendar import care_calendar, coming_stages
 from domain.stages.engine import BabyDates, read
 from domain.stages.wording import say, stage_name
 from tests.api.differential.builder import NOON, Row
@@ -23,10 +26,45 @@ def _stage(_: World, baby: Row, language: str) -> dict[str, Any]:
         "formulaStage": found.formula_stage, "nextFormulaStage": found.next_formula_stage,
         "next": following and {
             "stage": following.value, "name": stage_name(following, language), "on": found.next_stage_on,
+            "isExpected": found.age is None,
         },
         "nextFormulaStageOn": found.next_formula_stage_on, "whyUnknown": found.why_unknown, "on": today,
         "rulesVersion": found.rules_version,
     }  # fmt: skip
+
+
+def _home(world: World, baby: Row) -> tuple[date, str]:
+    """The family's day and country: her first carer's."""
+    carers = world.rows("members", "household_id", baby["household_id"])
+    first = min(carers, key=lambda row: row["id"], default=None)
+    zone, region = (first["time_zone"], first["jurisdiction"]) if first else ("UTC", "")
+    return NOON.astimezone(ZoneInfo(zone)).date(), region
+
+
+def _next_stages(world: World, baby: Row, language: str) -> list[dict[str, Any]]:
+    dates, (on, _) = BabyDates(baby["born_on"], baby["due_on"], baby["gestation_weeks"]), _home(world, baby)
+    coming = coming_stages(dates, on) if baby["stopped_at"] is None else []
+    return [
+        {
+            "stage": one.stage.value, "name": stage_name(one.stage, language), "on": one.on,
+            "isExpected": one.is_expected,
+        }
+        for one in coming
+    ]  # fmt: skip
+
+
+def _care_calendar(world: World, baby: Row, language: str, months: int) -> list[dict[str, Any]]:
+    dates, (on, region) = BabyDates(baby["born_on"], baby["due_on"], baby["gestation_weeks"]), _home(world, baby)
+    due = care_calendar(dates, region, on, months) if baby["stopped_at"] is None else []
+    return [
+        {
+            "code": one.key, "kind": one.item.kind.value, "title": one.item.en if language == "en" else one.item.zh,
+            "on": one.on, "opensOn": one.opens_on, "closesOn": one.closes_on, "basis": one.item.basis.value,
+            "purpose": one.item.purpose.value, "channels": [channel.value for channel in one.item.channels],
+            "isExpected": one.is_expected, "source": one.item.source, "planVersion": one.plan_version,
+        }
+        for one in due
+    ]  # fmt: skip
 
 
 def _why(world: World, task: Row, language: str) -> str:
@@ -48,8 +86,10 @@ def _need(world: World, score: Row, language: str) -> str | None:
     return next_need(score["category"], is_for_babies, {FormulaClass(row["formula_class"]) for row in shelf}, language)
 
 
-COMPUTED: dict[str, Callable[[World, Row, str], Any]] = {
+COMPUTED: dict[str, Callable[..., Any]] = {  # (world, row, language, **arguments)
     "Baby.stage": _stage,
+    "Baby.nextStages": _next_stages,
+    "Baby.careCalendar": _care_calendar,
     "CallbackTask.why": _why,
     "CallbackTask.talkingPoints": _points,
     "Score.reasons": lambda _, score, language: say_all(score["reasons"], language),

@@ -119,6 +119,12 @@ class Walk:
     def below(self, path: str, of: GraphQLField, nodes: list[FieldNode]) -> Iterator[str]:
         """What is wrong with a field's list and with everything that is selected in it."""
         named = get_named_type(of.type)
+        if "months" in of.args:
+            try:
+                if not 1 <= get_argument_values(of, nodes[0], self.values)["months"] <= 24:
+                    yield "BAD_USER_INPUT"
+            except GraphQLError:
+                yield "BAD_USER_INPUT"
         if "first" in of.args:
             try:
                 given = get_argument_values(of, nodes[0], self.values)
