@@ -31,7 +31,9 @@ from tests.api.one_of_each import CARD, EMAIL, PHONE, World, is_now, missing_id
 from tests.api.rights import MASKED, NOBODY, REFUSED, Cells, is_wrapper
 
 Path = tuple[str | int, ...]
-EMBEDDED = frozenset({"BabyStage", "CareDue", "NextStage", "TalkingPoint"})  # computed: no rows of their own
+EMBEDDED = frozenset(
+    {"BabyStage", "CareDue", "FestivalDay", "NextStage", "TalkingPoint"}
+)  # computed: no rows of their own
 FIRST_ID, LAST_ID = f"{0:08x}-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
@@ -98,7 +100,8 @@ class Ways:
         if is_leaf_type(named):
             yield Pick(name, name, "leaf")
         elif named.name in EMBEDDED:
-            yield Pick(name, name, "told", named.name, below=self.of(named.name))
+            given = f"({required(of.args)})" if required(of.args) else ""
+            yield Pick(name, name, "told", named.name, given, below=self.of(named.name))
         elif deep and isinstance(named, GraphQLObjectType) and is_wrapper(named):
             yield from self._pages(f"{owner.name}.{name}", name, named)
         elif deep:
@@ -244,7 +247,11 @@ def _mine(expected: Expected) -> Any:
 
 # What lies before a baby, with the arguments that narrow it: as many as there are, each whole; what they say is tested
 # where it is computed.
-AHEAD: dict[str, tuple[str, ...]] = {"nextStages": (), "careCalendar": ("(months)",)}
+AHEAD: dict[str, tuple[str, ...]] = {
+    "nextStages": (),
+    "careCalendar": ("(months)",),
+    "festivals": ("(from)", "(to)"),
+}
 # In full, and masked.
 SECRETS = {
     "Member.phone": (PHONE, "***0177"),
@@ -260,6 +267,7 @@ SAID: dict[str, Any | Callable[[Expected], Any]] = {
     "Order.lineCount": 1,
     "Order.goodsCount": 1,
     "Store.distributor": "North",
+    "Baby.nextLunarBirthday": "2018-06-22",
     "Score.model": "cross_sell",
     "Score.modelVersion": "1",
     "Score.reasons": ["Last bought 40 days ago."],

@@ -152,6 +152,8 @@ ARGUMENTS = {
     "Query.products(externalId)": ('externalId: "P1"', True),
     "Query.node(id)": ('id: "{Store}"', True),
     "Baby.careCalendar(months)": ("", True),  # by the ways above
+    "Viewer.festivals(from)": ("", True),
+    "Viewer.festivals(to)": ("", True),
     "Member.timeline(kinds)": ("", True),  # by the ways above: each kind by itself
 }
 

@@ -86,3 +86,17 @@ async def test_an_operator_lists_who_enters_a_stage_and_nobody_whose_content_was
                   {"stage": "NEWBORN", "from": "0001-01-01", "to": "0001-01-01"}):  # fmt: skip
         assert (await ask(operator, ENTRIES, **wrong)).codes == ["BAD_USER_INPUT"]
     assert (await ask(member_actor(mother), ENTRIES, stage="MONTHS_6_12", **dates)).codes == ["FORBIDDEN"]
+
+
+async def test_the_festivals_of_some_days_are_told_in_the_callers_language(ask: Ask) -> None:
+    query = """query($from: Date!, $to: Date!) {
+      viewer { festivals(from: $from, to: $to) { code name on isSensitive } }
+    }"""
+    actor, days = await make_actor(), {"from": "2018-05-13", "to": "2018-06-01"}
+    assert (await ask(actor, query, language="zh-Hans", **days)).data["viewer"]["festivals"] == [
+        {"code": "MOTHERS_DAY", "name": "母亲节", "on": "2018-05-13", "isSensitive": True},
+        {"code": "CHILDRENS_DAY", "name": "儿童节", "on": "2018-06-01", "isSensitive": True},
+    ]
+    for wrong in ({"from": "2018-06-02", "to": "2018-06-01"}, {"from": "2018-01-01", "to": "2020-01-01"},
+                  {"from": "1850-01-01", "to": "1850-01-02"}):  # fmt: skip
+        assert (await ask(actor, query, **wrong)).codes == ["BAD_USER_INPUT"]

@@ -17,6 +17,7 @@ from domain.platform.sources import Channel, Purpose, Source
 from domain.stages.care_calendar import Due, care_calendar, coming_stages
 from domain.stages.care_plans import CareKind
 from domain.stages.engine import BabyDates, Reading, read
+from domain.stages.lunar import next_lunar_birthday
 from domain.stages.rules import AgeBasis, Stage
 from domain.stages.wording import is_chinese, say, stage_name
 
@@ -117,13 +118,16 @@ class CareDue:
     plan_version: str = strawberry.field(description="The care plan it was read from.")
 
 
-async def _ahead(context: ApiContext, wanted: Sequence[Wanted]) -> list[list[NextStage] | list[CareDue]]:
+async def _ahead(context: ApiContext, wanted: Sequence[Wanted]) -> list[object]:
     """What lies before each baby, in her family's time zone; nothing before one whose content was stopped."""
-    found: list[list[NextStage] | list[CareDue]] = []
+    found: list[object] = []
     for item in wanted:
         needs, on = item.needs, date.fromisoformat(item.needs["on"])
         dates = BabyDates(_day(needs["born_on"]), _day(needs["due_on"]), needs["gestation_weeks"])
-        if needs["is_stopped"]:
+        if item.name == "next_lunar_birthday":
+            is_said = not needs["is_stopped"] and dates.born_on is not None and dates.born_on <= on
+            found.append(next_lunar_birthday(dates.born_on, on) if is_said and dates.born_on else None)
+        elif needs["is_stopped"]:
             found.append([])
         elif item.name == "next_stages":
             coming = coming_stages(dates, on)
@@ -203,6 +207,9 @@ class Baby(Node):
         "What is due for her in the coming months, in the order of days, each once; empty when stopped. By the day and "
         "the schedule of where the family lives.",
         given=_months,
+    )
+    next_lunar_birthday: date | None = computed(
+        AHEAD, "next_lunar_birthday", "Her next birthday by the Chinese calendar; null when unborn or stopped."
     )
     household: Annotated["Household", strawberry.lazy("api.schema.people.households")] = relation(
         "Her family.", on={"id": "household_id"}

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 from domain.commerce.products import FormulaClass
 from domain.insight.reasons import say_all
 from domain.outreach.call_reasons import say_why
+from domain.outreach.festivals import feasts
 from domain.outreach.next_needs import next_need
 from domain.stages.care_calendar import care_calendar, coming_stages
 from domain.stages.engine import BabyDates, read
+from domain.stages.lunar import next_lunar_birthday
 from domain.stages.wording import say, stage_name
 from tests.api.differential.builder import NOON, Row
 from tests.api.differential.world import World
@@ -67,6 +69,23 @@ def _care_calendar(world: World, baby: Row, language: str, months: int) -> list[
     ]  # fmt: skip
 
 
+def _lunar_birthday(world: World, baby: Row, _: str) -> date | None:
+    on, _region = _home(world, baby)
+    if baby["stopped_at"] is not None or baby["born_on"] is None or baby["born_on"] > on:
+        return None
+    return next_lunar_birthday(baby["born_on"], on)
+
+
+def _festivals(_: World, _viewer: Row, language: str, **given: date) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": one.festival.code, "name": one.festival.en if language == "en" else one.festival.zh, "on": one.on,
+            "isSensitive": one.festival.is_sensitive,
+        }
+        for one in feasts(given["from"], given["to"])
+    ]  # fmt: skip
+
+
 def _why(world: World, task: Row, language: str) -> str:
     bought = [order["ordered_at"] for order in world.rows("orders", "member_id", task["member_id"])]
     latest = max((at for at in bought if at <= NOON), default=None)
@@ -90,6 +109,8 @@ COMPUTED: dict[str, Callable[..., Any]] = {  # (world, row, language, **argument
     "Baby.stage": _stage,
     "Baby.nextStages": _next_stages,
     "Baby.careCalendar": _care_calendar,
+    "Baby.nextLunarBirthday": _lunar_birthday,
+    "Viewer.festivals": _festivals,
     "CallbackTask.why": _why,
     "CallbackTask.talkingPoints": _points,
     "Score.reasons": lambda _, score, language: say_all(score["reasons"], language),
