@@ -139,6 +139,7 @@ class Wanted:
 
     name: str  # the field's Python name
     needs: dict[str, Any]
+    given: Mapping[str, Any] = field(default_factory=dict)  # the field's arguments, by their Python names
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ class Computed:
     name: str
     family: Family
     permission: Permission | None = None
+    given: Callable[..., None] | None = None  # refuses arguments that cannot be right; its parameters are the field's
 
 
 Source: TypeAlias = Value | Identifier | Relation | Page | One | Computed
@@ -293,9 +295,19 @@ def one(
     return declared
 
 
-def computed(family: Family, name: str, description: str, permission: Permission | None = None) -> Any:
-    """A value that SQL cannot give; `name` tells the family which."""
-    return _field(Computed(name, family, permission), description)
+def computed(
+    family: Family,
+    name: str,
+    description: str,
+    permission: Permission | None = None,
+    *,
+    given: Callable[..., None] | None = None,
+) -> Any:
+    """A value that SQL cannot give; `name` tells the family which. The parameters of `given` are its arguments."""
+    declared = _field(Computed(name, family, permission, given), description)
+    if given is not None:
+        declared.arguments = _arguments_of(given, leave=0)
+    return declared
 
 
 def _field(source: Source, description: str) -> Any:
@@ -306,7 +318,7 @@ def _argument(name: str, annotation: Any, default: Any, description: str | None 
     return StrawberryArgument(name, None, StrawberryAnnotation(annotation), description=description, default=default)
 
 
-def _arguments_of(find: Finder) -> list[StrawberryArgument]:
+def _arguments_of(find: Callable[..., object], leave: int = 2) -> list[StrawberryArgument]:
     """The finder's own parameters, after the read and the row's alias."""
-    parameters = list(inspect.signature(find, eval_str=True).parameters.values())[2:]
+    parameters = list(inspect.signature(find, eval_str=True).parameters.values())[leave:]
     return [_argument(parameter.name, parameter.annotation, parameter.default) for parameter in parameters]

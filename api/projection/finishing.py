@@ -19,6 +19,7 @@ from graphql import (
     is_leaf_type,
 )
 
+from api.arguments import Arguments
 from api.context import ApiContext
 from api.errors import ApiError
 from api.projection import Computed, Wanted
@@ -37,6 +38,7 @@ class Fill:
     key: str
     source: Computed
     complete: Completer | None
+    arguments: Arguments | None = None  # how to read the field's, where it has some
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Nulled(Exception):
 async def fill(context: ApiContext, data: Any, shape: Shape) -> None:
     """Compute what is computed, a batch for each family, and take its needs out of the answer."""
     wanted: dict[str, list[tuple[dict[str, Any], Fill, Wanted]]] = defaultdict(list)
-    _gather(data, shape, wanted)
+    _gather(context, data, shape, wanted)
     for name, found in wanted.items():
         values = await found[0][1].source.family.compute(context, [item for _, _, item in found])
         assert len(values) == len(found), f"{name} answered another number of values"
@@ -92,22 +94,23 @@ async def fill(context: ApiContext, data: Any, shape: Shape) -> None:
             target[how.key] = value if how.complete is None else how.complete(value)
 
 
-def _gather(data: Any, shape: Shape, wanted: dict[str, list[Any]]) -> None:
+def _gather(context: ApiContext, data: Any, shape: Shape, wanted: dict[str, list[Any]]) -> None:
     if isinstance(data, list):
         for item in data:
-            _gather(item, shape, wanted)
+            _gather(context, item, shape, wanted)
         return
     if data is None:
         return
     if shape.arms:
-        _gather(data, shape.arms.get(data.get(KIND), NOTHING), wanted)
+        _gather(context, data, shape.arms.get(data.get(KIND), NOTHING), wanted)
     families = {how.source.family.name for how in shape.fills}
     needs = {name: data.pop(f"#{name}") for name in families}
     for how in shape.fills:
         name = how.source.family.name
-        wanted[name].append((data, how, Wanted(how.source.name, needs[name])))
+        given = how.arguments(context.variables) if how.arguments else {}
+        wanted[name].append((data, how, Wanted(how.source.name, needs[name], given)))
     for key, child in shape.children.items():
-        _gather(data[key], child.shape, wanted)
+        _gather(context, data[key], child.shape, wanted)
 
 
 def check(data: Any, shape: Shape, path: Path, errors: list[GraphQLError], *, items_nullable: bool = True) -> Any:

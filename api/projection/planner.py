@@ -17,6 +17,7 @@ from graphql import (
     get_named_type,
 )
 
+from api.arguments import Arguments
 from api.errors import ApiError, forbidden
 from api.projection import (
     TYPES,
@@ -99,7 +100,7 @@ class Planner:
         core = self.selections.schema._schema.type_map[type_name]  # noqa: SLF001
         assert isinstance(core, GraphQLObjectType)
         pairs: list[tuple[str, str]] = []
-        shape, families = Shape(), {}
+        shape, families, unfit = Shape(), {}, ""
         for key, nodes in self.selections.fields(core, sets).items():
             if nodes[0].name.value == "__typename":
                 pairs.append((key, Constant(f'"{type_name}"')))
@@ -113,7 +114,10 @@ class Planner:
                 pairs.append((key, NULL))
             elif isinstance(source, Computed):
                 complete = None if self.for_core else completer(self.selections, of.type, nodes)
-                shape.fills.append(Fill(key, source, complete))
+                arguments = self.selections.arguments(of, nodes[0]) if source.given else None
+                shape.fills.append(Fill(key, source, complete, arguments))
+                if source.given and arguments:
+                    unfit += self.holes(_fitting(source.given, arguments))
                 families[source.family.name] = source.family
                 pairs.append((key, NULL))
             else:
@@ -130,7 +134,7 @@ class Planner:
         if audit is not None and audit.of(self.ask.actor):
             self.noted.add(type_name)
             row.notes.append(f"'{type_name}:' || {row.alias}.{audit.column}")
-        return json_object(pairs), shape
+        return json_object(pairs) + unfit if unfit else json_object(pairs), shape
 
     def refusal(self, of: GraphQLField, source: Source) -> ApiError | None:
         """Why the actor may not read the field."""
@@ -262,3 +266,13 @@ class Planner:
             return checked_first(arguments(context.variables)["first"])
 
         return self.ask(Late("first", read), "bigint")
+
+
+def _fitting(given: Callable[..., None], arguments: Arguments) -> Callable[[Ask], str]:
+    """Refuses the arguments of a computed value before any SQL runs; adds no text."""
+
+    def check(ask: Ask) -> str:
+        given(**arguments(ask.context.variables))
+        return ""
+
+    return check

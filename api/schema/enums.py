@@ -23,6 +23,7 @@ from domain.people.merges import MergeHow
 from domain.people.tags import TagFamily
 from domain.platform.roles import Permission, Role
 from domain.platform.sources import Channel, Purpose, Source
+from domain.stages.care_plans import CareKind
 from domain.stages.rules import AgeBasis, Stage
 
 DESCRIPTIONS: dict[type[Enum], str] = {
@@ -32,6 +33,7 @@ DESCRIPTIONS: dict[type[Enum], str] = {
     CallbackKind: "Why a call-back exists.",
     CallbackQueue: "Whose turn a call-back is, in the order in which they are given out.",
     CallbackState: "Where a call-back stands.",
+    CareKind: "What kind of care is due.",
     CarerRole: "Who the member is to the baby.",
     Channel: "A way to reach a person, or the way she reached us.",
     ConsentState: "What she said last.",

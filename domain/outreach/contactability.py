@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from domain.outreach.decisions import Verdict
 from domain.outreach.facts import Snapshot
+from domain.outreach.festivals import festival_of, festivals_version
 from domain.outreach.hours import is_open, midnight, next_open, week_start, zone
 from domain.outreach.law.packs import binding_formula_rule, hours_for, law_version, weekly_cap
 from domain.outreach.reasons import Reason
@@ -18,8 +19,8 @@ from domain.people.members import MemberStatus
 from domain.platform.sources import Purpose
 from domain.stages.engine import youngest_months
 
-CODE_VERSION = "1"
-RULES_VERSION = f"contact-{CODE_VERSION}+law-{law_version()}"
+CODE_VERSION = "2"
+RULES_VERSION = f"contact-{CODE_VERSION}+law-{law_version()}.{festivals_version()}"
 """Names this function and every rule it read; stored with each answer."""
 
 
@@ -81,7 +82,10 @@ def _status(snapshot: Snapshot) -> list[Reason]:
 
 
 def _loss(snapshot: Snapshot) -> list[Reason]:
-    """Nothing about a stopped baby; and nothing about babies in general to a family that lost one."""
+    """Nothing about a stopped baby; to a family that lost one nothing about babies, nor of festivals that hurt."""
+    festival = festival_of(snapshot.intent_key)
+    if festival is not None and festival.is_sensitive and any(child.is_stopped for child in snapshot.children):
+        return [Reason.LOSS]
     if snapshot.baby_id is None:
         stopped = snapshot.is_about_babies and any(child.is_stopped for child in snapshot.children)
         return [Reason.LOSS] if stopped else []

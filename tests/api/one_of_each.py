@@ -244,7 +244,7 @@ async def stored() -> dict[str, Any]:
             on=NOON.date(),
             rules_version=RULES_2026_1.version,
         ),
-        "NextStage": SimpleNamespace(stage="MONTHS_12_24", name="12-24 months", on=date(2018, 6, 3)),
+        "NextStage": SimpleNamespace(stage="MONTHS_12_24", name="12-24 months", on=date(2018, 6, 3), is_expected=False),
         "TalkingPoint": SimpleNamespace(kind="SAY", code="hello", text="Say hello."),
         "Segment": await Segment.get(),
         "SegmentCount": SimpleNamespace(members=1, seen=1),

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from api.context import ApiContext
+from api.errors import bad_user_input
 from api.projection import Audit, Family, Wanted, column, computed, identifier, projected, relation
 from api.schema.nodes import Node
 from api.schema.people.provenance import OF_BABY, Provenance
 from api.schema.scopes import OF_HOUSEHOLD
 from domain.people.babies import Feeding, Sex
 from domain.platform.roles import Permission
-from domain.platform.sources import Source
+from domain.platform.sources import Channel, Purpose, Source
+from domain.stages.care_calendar import Due, care_calendar, coming_stages
+from domain.stages.care_plans import CareKind
 from domain.stages.engine import BabyDates, Reading, read
-from domain.stages.rules import Stage
-from domain.stages.wording import say, stage_name
+from domain.stages.lunar import next_lunar_birthday
+from domain.stages.rules import AgeBasis, Stage
+from domain.stages.wording import is_chinese, say, stage_name
 
 if TYPE_CHECKING:
     from api.schema.people.households import Household
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
 class NextStage:
     stage: Stage = strawberry.field(description="Which.")
     name: str = strawberry.field(description="Its name in the caller's language.")
-    on: date | None = strawberry.field(description="Expected day; null once a due date has passed without a birth.")
+    on: date | None = strawberry.field(description="Its first day; null once a due date has passed without a birth.")
+    is_expected: bool = strawberry.field(description="true: counted from a due date; the birth will move it.")
 
 
 @strawberry.type(description="Where a baby stands today (business clock), computed from her dates and never stored.")
@@ -54,6 +59,10 @@ def _day(value: str | None) -> date | None:
     return date.fromisoformat(value) if value else None
 
 
+def _next(stage: Stage, on: date | None, is_expected: bool, language: str) -> NextStage:
+    return NextStage(stage=stage, name=stage_name(stage, language), on=on, is_expected=is_expected)
+
+
 def _stage(reading: Reading, on: date, language: str) -> BabyStage:
     following = reading.next_stage
     return BabyStage(
@@ -64,9 +73,7 @@ def _stage(reading: Reading, on: date, language: str) -> BabyStage:
         week=reading.week,
         age_months=reading.age.months if reading.age else None,
         formula_stage=reading.formula_stage,
-        next=NextStage(stage=following, name=stage_name(following, language), on=reading.next_stage_on)
-        if following
-        else None,
+        next=_next(following, reading.next_stage_on, reading.age is None, language) if following else None,
         next_formula_stage=reading.next_formula_stage,
         next_formula_stage_on=reading.next_formula_stage_on,
         why_unknown=reading.why_unknown,
@@ -94,6 +101,75 @@ STAGES = Family(
     },
     compute=_compute,
 )
+
+
+@strawberry.type(description="Something due for a baby, from schedules that are data: a reminder, never advice.")
+class CareDue:
+    code: str = strawberry.field(description="The item of the plan; with the year where it is due in each season.")
+    kind: CareKind = strawberry.field(description="What it is.")
+    title: str = strawberry.field(description="In the caller's language.")
+    on: date = strawberry.field(description="When: the first day of its window, or today when that is open already.")
+    opens_on: date = strawberry.field(description="First day of its window.")
+    closes_on: date = strawberry.field(description="Last day of its window; after it the item is not due any more.")
+    basis: AgeBasis = strawberry.field(description="Which of a preterm baby's ages it goes by.")
+    purpose: Purpose = strawberry.field(description="What a message about it would be.")
+    channels: list[Channel] = strawberry.field(description="Where to say it, preferred first.")
+    is_expected: bool = strawberry.field(description="true: counted from a due date; the birth will move it.")
+    source: str = strawberry.field(description="Whose schedule it is.")
+    plan_version: str = strawberry.field(description="The care plan it was read from.")
+
+
+async def _ahead(context: ApiContext, wanted: Sequence[Wanted]) -> list[object]:
+    """What lies before each baby, in her family's time zone; nothing before one whose content was stopped."""
+    found: list[object] = []
+    for item in wanted:
+        needs, on = item.needs, date.fromisoformat(item.needs["on"])
+        dates = BabyDates(_day(needs["born_on"]), _day(needs["due_on"]), needs["gestation_weeks"])
+        if item.name == "next_lunar_birthday":
+            is_said = not needs["is_stopped"] and dates.born_on is not None and dates.born_on <= on
+            found.append(next_lunar_birthday(dates.born_on, on) if is_said and dates.born_on else None)
+        elif needs["is_stopped"]:
+            found.append([])
+        elif item.name == "next_stages":
+            coming = coming_stages(dates, on)
+            found.append([_next(one.stage, one.on, one.is_expected, context.language) for one in coming])
+        else:
+            due = care_calendar(dates, needs["region"], on, item.given["months"])
+            found.append([_care(one, context.language) for one in due])
+    return found
+
+
+def _care(due: Due, language: str) -> CareDue:
+    item = due.item
+    return CareDue(
+        code=due.key, kind=item.kind, title=item.zh if is_chinese(language) else item.en, on=due.on,
+        opens_on=due.opens_on, closes_on=due.closes_on, basis=item.basis, purpose=item.purpose,
+        channels=list(item.channels), is_expected=due.is_expected, source=item.source, plan_version=due.plan_version,
+    )  # fmt: skip
+
+
+# The carer who joined the household's rows first says where the family lives.
+_CARER = "(SELECT m.{} FROM members m WHERE m.household_id = {{t}}.household_id ORDER BY m.id LIMIT 1)"
+AHEAD = Family(
+    "ahead",
+    needs={
+        "born_on": "{t}.born_on",
+        "due_on": "{t}.due_on",
+        "gestation_weeks": "{t}.gestation_weeks",
+        "is_stopped": "{t}.stopped_at IS NOT NULL",
+        "region": f"coalesce({_CARER.format('jurisdiction')}, '')",
+        "on": f"(SELECT business_now() AT TIME ZONE coalesce({_CARER.format('time_zone')}, 'UTC'))::date",
+    },
+    compute=_ahead,
+)
+MOST_MONTHS = 24
+
+
+def _months(
+    months: Annotated[int, strawberry.argument(description=f"How many from today on, 1-{MOST_MONTHS}.")] = 12,
+) -> None:
+    if not 1 <= months <= MOST_MONTHS:
+        raise bad_user_input(f"`months` is between 1 and {MOST_MONTHS}.")
 
 
 @projected(
@@ -126,6 +202,19 @@ class Baby(Node):
     )
     version: int = column("version", "Grows with every change; updates name the one they saw.")
     stage: BabyStage = computed(STAGES, "stage", "Where she stands today, and what comes next.")
+    next_stages: list[NextStage] = computed(
+        AHEAD, "next_stages", "Every stage before her with its first day, the nearest first; empty when stopped."
+    )
+    care_calendar: list[CareDue] = computed(
+        AHEAD,
+        "care_calendar",
+        "What is due for her in the coming months, in the order of days, each once; empty when stopped. By the day and "
+        "the schedule of where the family lives.",
+        given=_months,
+    )
+    next_lunar_birthday: date | None = computed(
+        AHEAD, "next_lunar_birthday", "Her next birthday by the Chinese calendar; null when unborn or stopped."
+    )
     household: Annotated["Household", strawberry.lazy("api.schema.people.households")] = relation(
         "Her family.", on={"id": "household_id"}
     )

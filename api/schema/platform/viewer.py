@@ -1,7 +1,7 @@
 """Who is asking, for screens."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -9,16 +9,62 @@ import strawberry
 from api.context import ApiContext
 from api.errors import bad_user_input
 from api.ids import split_id
-from api.projection import TYPES, Ask, expression, one, projected, relation
+from api.projection import TYPES, Ask, Family, Wanted, computed, expression, one, projected, relation
 from api.rates import look_up
 from api.schema.commerce.staff import Staff
 from api.schema.nodes import Node
 from api.schema.people.searches import who_is
 from domain.commerce.staff import RowScope
+from domain.outreach.festivals import feasts
 from domain.platform.roles import Permission, Role
+from domain.stages.lunar import FIRST_YEAR, LAST_YEAR
+from domain.stages.wording import is_chinese
 
 if TYPE_CHECKING:
     from api.schema.people.members import Member
+
+MOST_DAYS = 400
+
+
+@strawberry.type(description="A festival of a year.")
+class FestivalDay:
+    code: str = strawberry.field(description="Which: MOTHERS_DAY, MID_AUTUMN, ...; the same every year.")
+    name: str = strawberry.field(description="Its name in the caller's language.")
+    on: date = strawberry.field(description="The day.")
+    is_sensitive: bool = strawberry.field(
+        description="true: touches bound to it are muted for a family that has stopped the content of a baby."
+    )
+
+
+def _days(
+    from_: Annotated[date, strawberry.argument(name="from", description="First day.")],
+    to: Annotated[
+        date, strawberry.argument(description=f"Last day, itself included; at most {MOST_DAYS} days after `from`.")
+    ],
+) -> None:
+    if not FIRST_YEAR < from_.year < LAST_YEAR or not 0 <= (to - from_).days <= MOST_DAYS:
+        raise bad_user_input(
+            f"`from` is a day of {FIRST_YEAR + 1} to {LAST_YEAR - 1}; `to` the same or at most {MOST_DAYS} days later."
+        )
+
+
+async def _feasts(context: ApiContext, wanted: Sequence[Wanted]) -> list[list[FestivalDay]]:
+    chinese = is_chinese(context.language)
+    return [
+        [
+            FestivalDay(
+                code=one.festival.code,
+                name=one.festival.zh if chinese else one.festival.en,
+                on=one.on,
+                is_sensitive=one.festival.is_sensitive,
+            )
+            for one in feasts(item.given["from_"], item.given["to"])
+        ]
+        for item in wanted
+    ]
+
+
+FESTIVALS = Family("festivals", needs={}, compute=_feasts)
 
 
 def _own(name: str) -> Callable[[Ask, str], str]:
@@ -44,6 +90,9 @@ class Viewer:
     staff: Staff | None = relation("Herself as staff.", on={}, where=_own("staff_id"))
     member: Annotated["Member", strawberry.lazy("api.schema.people.members")] | None = relation(
         "Herself as a member.", on={}, where=_own("member_id")
+    )
+    festivals: list[FestivalDay] = computed(
+        FESTIVALS, "festivals", "The festivals from one day to another, in the order of days.", given=_days
     )
     business_now: datetime = expression("business_now()", "The business clock; in production the real one.")
 

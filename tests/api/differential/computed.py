@@ -1,16 +1,20 @@
 """Computed values told a second time, by the domain's pure words: stages, reasons, what a task says."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from api.schema.people.provenance import name_of
 from domain.commerce.products import FormulaClass
 from domain.insight.reasons import say_all
 from domain.outreach.call_reasons import say_why
+from domain.outreach.festivals import feasts
 from domain.outreach.next_needs import next_need
 from domain.people.provenance import Told, of_baby, of_member
+from domain.stages.care_calendar import care_calendar, coming_stages
 from domain.stages.engine import BabyDates, read
+from domain.stages.lunar import next_lunar_birthday
 from domain.stages.wording import say, stage_name
 from tests.api.differential.builder import NOON, Row
 from tests.api.differential.world import World
@@ -26,10 +30,62 @@ def _stage(_: World, baby: Row, language: str) -> dict[str, Any]:
         "formulaStage": found.formula_stage, "nextFormulaStage": found.next_formula_stage,
         "next": following and {
             "stage": following.value, "name": stage_name(following, language), "on": found.next_stage_on,
+            "isExpected": found.age is None,
         },
         "nextFormulaStageOn": found.next_formula_stage_on, "whyUnknown": found.why_unknown, "on": today,
         "rulesVersion": found.rules_version,
     }  # fmt: skip
+
+
+def _home(world: World, baby: Row) -> tuple[date, str]:
+    """The family's day and country: her first carer's."""
+    carers = world.rows("members", "household_id", baby["household_id"])
+    first = min(carers, key=lambda row: row["id"], default=None)
+    zone, region = (first["time_zone"], first["jurisdiction"]) if first else ("UTC", "")
+    return NOON.astimezone(ZoneInfo(zone)).date(), region
+
+
+def _next_stages(world: World, baby: Row, language: str) -> list[dict[str, Any]]:
+    dates, (on, _) = BabyDates(baby["born_on"], baby["due_on"], baby["gestation_weeks"]), _home(world, baby)
+    coming = coming_stages(dates, on) if baby["stopped_at"] is None else []
+    return [
+        {
+            "stage": one.stage.value, "name": stage_name(one.stage, language), "on": one.on,
+            "isExpected": one.is_expected,
+        }
+        for one in coming
+    ]  # fmt: skip
+
+
+def _care_calendar(world: World, baby: Row, language: str, months: int) -> list[dict[str, Any]]:
+    dates, (on, region) = BabyDates(baby["born_on"], baby["due_on"], baby["gestation_weeks"]), _home(world, baby)
+    due = care_calendar(dates, region, on, months) if baby["stopped_at"] is None else []
+    return [
+        {
+            "code": one.key, "kind": one.item.kind.value, "title": one.item.en if language == "en" else one.item.zh,
+            "on": one.on, "opensOn": one.opens_on, "closesOn": one.closes_on, "basis": one.item.basis.value,
+            "purpose": one.item.purpose.value, "channels": [channel.value for channel in one.item.channels],
+            "isExpected": one.is_expected, "source": one.item.source, "planVersion": one.plan_version,
+        }
+        for one in due
+    ]  # fmt: skip
+
+
+def _lunar_birthday(world: World, baby: Row, _: str) -> date | None:
+    on, _region = _home(world, baby)
+    if baby["stopped_at"] is not None or baby["born_on"] is None or baby["born_on"] > on:
+        return None
+    return next_lunar_birthday(baby["born_on"], on)
+
+
+def _festivals(_: World, _viewer: Row, language: str, **given: date) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": one.festival.code, "name": one.festival.en if language == "en" else one.festival.zh, "on": one.on,
+            "isSensitive": one.festival.is_sensitive,
+        }
+        for one in feasts(given["from"], given["to"])
+    ]  # fmt: skip
 
 
 def _why(world: World, task: Row, language: str) -> str:
@@ -65,8 +121,12 @@ def _told(of: Callable[[Row], list[Told]]) -> Callable[[World, Row, str], list[d
     return value
 
 
-COMPUTED: dict[str, Callable[[World, Row, str], Any]] = {
+COMPUTED: dict[str, Callable[..., Any]] = {  # (world, row, language, **arguments)
     "Baby.stage": _stage,
+    "Baby.nextStages": _next_stages,
+    "Baby.careCalendar": _care_calendar,
+    "Baby.nextLunarBirthday": _lunar_birthday,
+    "Viewer.festivals": _festivals,
     "Baby.provenance": _told(of_baby),
     "Member.provenance": _told(of_member),
     "CallbackTask.why": _why,

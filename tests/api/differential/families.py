@@ -91,7 +91,8 @@ def _carer(make: Builder, house: House, household: Household) -> Row:
         "owner_id": make.any_of(house.staff), "store_id": make.any_of(house.stores),
         "joined_by_id": make.any_of(house.staff), "joined_on": make.at(400).date(),
         "joined_channel": make.some(Channel), "joined_campaign": make.some(TEXTS), "handling_note": make.some(TEXTS),
-        "language": make.one(["en", "zh-Hans"]), "version": make.chance.randint(1, 9),
+        "language": make.one(["en", "zh-Hans"]), "time_zone": make.one(["UTC", "Asia/Shanghai", "Pacific/Auckland"]),
+        "jurisdiction": make.one(["US", "CN", "PH"]), "version": make.chance.randint(1, 9),
         "provenance": make.one([None, {"full_name": make.told(), "time_zone": make.told()}]),
     }  # fmt: skip
 

@@ -133,7 +133,7 @@ def _resolve(source: Any, info: GraphQLResolveInfo[Context], /, **given: Any) ->
     if path in NAMED:
         return named(context, target, row[NAMED[path]])
     if path in COMPUTED:
-        return COMPUTED[path](context.world, row, context.language)
+        return COMPUTED[path](context.world, row, context.language, **given)
     if path in VALUES:
         return VALUES[path](context, row)
     return f"{type_name}:{row['id']}" if field == "id" else row[COLUMNS.get(path) or snake(field)]

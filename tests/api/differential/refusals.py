@@ -119,6 +119,13 @@ class Walk:
     def below(self, path: str, of: GraphQLField, nodes: list[FieldNode]) -> Iterator[str]:
         """What is wrong with a field's list and with everything that is selected in it."""
         named = get_named_type(of.type)
+        if path in ("Baby.careCalendar", "Viewer.festivals"):
+            try:
+                given = get_argument_values(of, nodes[0], self.values)
+                if not (_is_span(given) if "to" in given else 1 <= given["months"] <= 24):
+                    yield "BAD_USER_INPUT"
+            except GraphQLError:
+                yield "BAD_USER_INPUT"
         if "first" in of.args:
             try:
                 given = get_argument_values(of, nodes[0], self.values)
@@ -180,3 +187,8 @@ class Walk:
 
 def below(nodes: Sequence[FieldNode]) -> list[SelectionSetNode]:
     return [node.selection_set for node in nodes if node.selection_set is not None]
+
+
+def _is_span(given: dict[str, Any]) -> bool:
+    """Days of the years that the Chinese calendar is known for."""
+    return bool(1901 < given["from"].year < 2099) and (given["to"] - given["from"]).days in range(401)

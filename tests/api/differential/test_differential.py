@@ -67,9 +67,10 @@ query($id: ID!) {
   members(search: {}, first: 50) { edges { cursor } __typename }
   callbackTasks(first: 50) { edges { cursor } __typename }
   messages(first: 50) { edges { cursor } __typename }
-  stageEntries(stage: MONTHS_1_3, from: "2017-01-01", to: "2017-12-31", first: 50) { edges { cursor } __typename }
   mergeSuggestions(states: [OPEN, NEVER, MERGED], first: 50) { edges { cursor } __typename }
   identityBlocks(first: 50) { edges { cursor } __typename }
+  born: stageEntries(stage: NEWBORN, from: "2017-01-01", to: "2017-12-31", first: 50) { edges { cursor } __typename }
+  older: stageEntries(stage: YEARS_3_6, from: "2016-01-01", to: "2016-12-31", first: 50) { edges { cursor } __typename }
   products(first: 50) { edges { cursor } __typename }
   stores(first: 50) { edges { cursor } __typename }
   member(id: $id) {

@@ -76,6 +76,8 @@ class Pools:
             return self._id(chance, "Member" if name == "memberId" or of == "Member" else chance.choice(list(NODES)))
         if scalar == "DateTime":
             return chance.choice(MOMENTS)
+        if name == "months":
+            return chance.choice([1, 6, 12, 12, 24]) if chance.random() < 0.97 else chance.choice([0, -1, 25])
         if scalar == "Date":
             return chance.choice(DAYS)
         if name == "externalId":

@@ -90,6 +90,19 @@ def test_each_obstacle_suppresses_with_its_own_reason(change: dict[str, Any], re
     assert (answer.verdict, answer.primary_reason) == (Verdict.SUPPRESS, reason)
 
 
+def test_festivals_that_hurt_are_muted_after_a_loss_and_only_those() -> None:
+    lost = (child(date(2016, 1, 1)), child(key=BEN, is_stopped=True))
+    for code, children, verdict in (
+        ("MOTHERS_DAY", lost, Verdict.SUPPRESS), ("QINGMING", lost, Verdict.SUPPRESS),
+        ("MID_AUTUMN", lost, Verdict.SEND), ("MOTHERS_DAY", lost[:1], Verdict.SEND),
+    ):  # fmt: skip
+        touch = replace(OFFER, intent_key=f"festival:{code}:2018:1", children=children)
+        assert decide(touch).verdict is verdict, code
+        # About the child who lives, too: the day is what hurts.
+        assert decide(replace(touch, baby_id=MIA)).verdict is verdict
+        assert decide(snapshot_from_json(snapshot_to_json(touch))) == decide(touch)
+
+
 def test_the_first_obstacle_is_primary_and_all_are_listed() -> None:
     worst = replace(
         CLEAR,

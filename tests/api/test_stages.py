@@ -1,0 +1,102 @@
+"""Stages to come and the care calendar as they are asked for."""
+
+from datetime import date, timedelta
+
+from domain.platform.clock import set_business_clock
+from domain.platform.roles import Role
+from tests.api.conftest import Ask
+from tests.factories import NOON, make_actor, make_baby, make_member, member_actor
+
+AHEAD = """query($id: ID!, $months: Int) { node(id: $id) { ... on Baby {
+  nextStages { stage name on isExpected }
+  careCalendar(months: $months) { code title on opensOn closesOn kind basis purpose channels isExpected source }
+  year: careCalendar { code }
+} } }"""
+
+
+async def test_a_family_reads_its_year_in_its_own_words_and_schedule(ask: Ask) -> None:
+    mother = await make_member(jurisdiction="CN", time_zone="Asia/Shanghai", language="zh-Hans")
+    baby = await make_baby(mother, born_on=date(2017, 10, 15), born_source="MEMBER")
+    answer = await ask(member_actor(mother), AHEAD, language="zh-Hans", id=f"Baby:{baby.id}", months=1)
+    found = answer.data["node"]
+    assert answer.statements == 1
+    assert found["nextStages"][:2] == [
+        {"stage": "MONTHS_3_6", "name": "3–6个月", "on": "2018-01-15", "isExpected": False},
+        {"stage": "MONTHS_6_12", "name": "6–12个月", "on": "2018-04-15", "isExpected": False},
+    ]
+    assert next(due for due in found["careCalendar"] if due["code"] == "MILESTONE_2M") == {
+        "code": "MILESTONE_2M", "title": "2月龄发育：会微笑、目光追随", "on": "2017-12-15", "opensOn": "2017-12-15",
+        "closesOn": "2018-01-13", "kind": "DEVELOPMENT", "basis": "CORRECTED", "purpose": "CARE",
+        "channels": ["EMAIL", "SMS"], "isExpected": False, "source": "CDC: Learn the Signs. Act Early. (2022)",
+    }  # fmt: skip
+    assert {due["code"] for due in found["careCalendar"]} == {"VACCINE_CN_2M", "MILESTONE_2M"}
+    assert len(found["year"]) > len(found["careCalendar"])
+
+
+async def test_the_day_is_the_one_where_the_family_lives(ask: Ask) -> None:
+    await set_business_clock(NOON.replace(hour=23))  # 15 December in the house, 16 December in Auckland
+    for zone, expected in (("UTC", "2017-12-15"), ("Pacific/Auckland", "2017-12-16")):
+        mother = await make_member(time_zone=zone)
+        baby = await make_baby(mother, born_on=date(2017, 6, 3), born_source="MEMBER")
+        found = (await ask(await make_actor(), AHEAD, id=f"Baby:{baby.id}", months=1)).data["node"]
+        assert found["careCalendar"][0]["on"] == expected
+
+
+async def test_nothing_lies_before_a_baby_whose_content_was_stopped(ask: Ask) -> None:
+    baby = await make_baby(await make_member(), due_on=date(2018, 3, 1), due_source="MEMBER", stopped_at=NOON)
+    found = (await ask(await make_actor(), AHEAD, id=f"Baby:{baby.id}", months=12)).data["node"]
+    assert found == {"nextStages": [], "careCalendar": [], "year": []}
+
+
+async def test_too_many_months_are_refused_in_queries_and_in_payloads(ask: Ask) -> None:
+    mother = await make_member()
+    baby = await make_baby(mother, born_on=date(2017, 6, 3), born_source="MEMBER")
+    actor = await make_actor()
+    refused = await ask(actor, AHEAD, id=f"Baby:{baby.id}", months=25)
+    assert (refused.codes, refused.body["data"]) == (["BAD_USER_INPUT"], {"node": None})
+    add = """mutation($input: AddBabyInput!, $key: String!, $months: Int!) {
+      addBaby(input: $input, idempotencyKey: $key) {
+        ... on BabyAdded { baby { careCalendar(months: $months) { code } } }
+      }
+    }"""
+    given = {"memberId": f"Member:{mother.id}", "dueOn": "2018-03-01"}
+    added = (await ask(actor, add, input=given, key="a", months=2)).data["addBaby"]["baby"]
+    assert [due["code"] for due in added["careCalendar"]][:2] == ["ANTENATAL_4", "ANTENATAL_5"]
+    assert (await ask(actor, add, input=given, key="b", months=0)).codes == ["BAD_USER_INPUT"]
+
+
+ENTRIES = """query($from: Date!, $to: Date!, $stage: Stage!) {
+  stageEntries(stage: $stage, from: $from, to: $to, first: 2) {
+    totalCount pageInfo { hasNextPage } edges { node { id } }
+  }
+}"""
+
+
+async def test_an_operator_lists_who_enters_a_stage_and_nobody_whose_content_was_stopped(ask: Ask) -> None:
+    mother = await make_member()
+    born = [date(2017, 6, 15) + timedelta(days=n) for n in range(5)]
+    babies = [await make_baby(mother, born_on=day, born_source="MEMBER") for day in born]
+    await make_baby(mother, born_on=born[0], born_source="MEMBER", stopped_at=NOON)
+    operator = await make_actor(Role.OPERATOR)
+    dates = {"from": "2017-12-15", "to": "2017-12-17"}
+    page = (await ask(operator, ENTRIES, stage="MONTHS_6_12", **dates)).data["stageEntries"]
+    assert (page["totalCount"], page["pageInfo"]["hasNextPage"]) == (3, True)
+    assert {edge["node"]["id"] for edge in page["edges"]} < {f"Baby:{baby.id}" for baby in babies[:3]}
+    for wrong in ({"stage": "UNKNOWN", **dates}, {"stage": "NEWBORN", "from": "2017-12-15", "to": "2017-12-14"},
+                  {"stage": "NEWBORN", "from": "0001-01-01", "to": "0001-01-01"}):  # fmt: skip
+        assert (await ask(operator, ENTRIES, **wrong)).codes == ["BAD_USER_INPUT"]
+    assert (await ask(member_actor(mother), ENTRIES, stage="MONTHS_6_12", **dates)).codes == ["FORBIDDEN"]
+
+
+async def test_the_festivals_of_some_days_are_told_in_the_callers_language(ask: Ask) -> None:
+    query = """query($from: Date!, $to: Date!) {
+      viewer { festivals(from: $from, to: $to) { code name on isSensitive } }
+    }"""
+    actor, days = await make_actor(), {"from": "2018-05-13", "to": "2018-06-01"}
+    assert (await ask(actor, query, language="zh-Hans", **days)).data["viewer"]["festivals"] == [
+        {"code": "MOTHERS_DAY", "name": "母亲节", "on": "2018-05-13", "isSensitive": True},
+        {"code": "CHILDRENS_DAY", "name": "儿童节", "on": "2018-06-01", "isSensitive": True},
+    ]
+    for wrong in ({"from": "2018-06-02", "to": "2018-06-01"}, {"from": "2018-01-01", "to": "2020-01-01"},
+                  {"from": "1850-01-01", "to": "1850-01-02"}):  # fmt: skip
+        assert (await ask(actor, query, **wrong)).codes == ["BAD_USER_INPUT"]
