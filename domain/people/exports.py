@@ -52,6 +52,7 @@ SECTIONS: dict[str, Section] = {
     "losses": Section("losses", "t.baby_id = ANY(:babies)"),
     "identities": Section("identities", HERS),
     "consents": Section("consents", HERS, "t.given_at, t.id", adds=STORE),
+    "consents_in_force": Section("consents_in_force", HERS, "t.given_at, t.consent_id"),
     "tags": Section(
         "member_tags", HERS, "t.set_at, t.id",
         adds={

@@ -22,14 +22,9 @@ WITH free AS (
         )
 ),
 allowed AS (
-    SELECT member_id, purpose
-    FROM (
-        SELECT DISTINCT ON (c.member_id, c.purpose) c.member_id, c.purpose, c.state
-        FROM consents c
-        WHERE c.channel = 'CALL'
-        ORDER BY c.member_id, c.purpose, c.given_at DESC, c.id DESC
-    ) latest
-    WHERE state = 'GRANTED'
+    SELECT DISTINCT member_id, purpose
+    FROM consents_in_force
+    WHERE channel = 'CALL' AND state = 'GRANTED'
 ),
 -- the strictest class of anything on a shelf: what a call that names the shelf speaks of
 shelves AS (

@@ -48,6 +48,7 @@ BEFORE_ALL = {
     "Query.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.orders": cursor("ordered_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
+    "Member.consentHistory": cursor("given_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.timeline": cursor("at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
 }
 
@@ -120,7 +121,13 @@ class Ways:
 
 
 # argument -> whose id it takes; the others take a member's
-IDS = {"babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store"}
+IDS = {
+    "babyId": "Baby",
+    "taskId": "CallbackTask",
+    "outcomeId": "CallbackOutcome",
+    "storeId": "Store",
+    "consentId": "Consent",
+}
 ANY = {
     "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',
     "DateTime": '"2017-06-01T00:00:00+00:00"',
@@ -250,6 +257,7 @@ SAID: dict[str, Any | Callable[[Expected], Any]] = {
     "Member.lastOrderedAt": lambda to: wire(to.rows["Order"].ordered_at),
     "Member.lastContactAt": lambda to: wire(to.rows["Interaction"].occurred_at),
     "Order.lineCount": 1,
+    "Consent.isInForce": True,
     "Order.goodsCount": 1,
     "Store.distributor": "North",
     "Score.model": "cross_sell",

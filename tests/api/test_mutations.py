@@ -44,7 +44,8 @@ FIELDS = {
     "... on VersionConflict { currentVersion }",
     "tagMember": "... on MemberTagged { member { tags { key } } } ... on TagNotFound { key }",
     "untagMember": "... on MemberUntagged { member { tags { key } } } ... on TagNotSet { key }",
-    "recordConsent": "... on ConsentRecorded { member { consents { purpose channel state } } }",
+    "recordConsent": "... on ConsentRecorded { member { consents { purpose channel state } "
+    "consentHistory(first: 5) { totalCount edges { node { id state isInForce baby { id } } } } } }",
     "addBaby": "... on BabyAdded { baby { id nickname dueOn bornOn } member { id babies { id } } }",
     "reportDueDate": "... on DueDateReported { baby { dueOn dueSource } } ... on StrongerSource { field source }",
     "reportBirth": "... on BirthReported { baby { bornOn bornSource sex } } ... on StrongerSource { field source }",
@@ -218,6 +219,12 @@ async def test_tags_consents_and_notes_are_on_the_profile_that_comes_back(db: st
     consent = {"memberId": ref(member), "purpose": "PROMOTION", "channel": "SMS", "how": "call", "state": "WITHDRAWN"}
     recorded = await do(actor, "recordConsent", consent)
     assert recorded["member"]["consents"] == [{"purpose": "PROMOTION", "channel": "SMS", "state": "WITHDRAWN"}]
+    baby = await make.make_baby(member)
+    ours = await do(actor, "recordConsent", consent | {"purpose": "CARE", "babyId": ref(baby)})
+    assert ours["member"]["consentHistory"]["edges"][0]["node"]["baby"] == {"id": ref(baby)}
+    assert ours["member"]["consentHistory"]["totalCount"] == 2
+    theirs = await do(actor, "recordConsent", consent | {"babyId": ref(await make.make_baby(await make.make_member()))})
+    assert theirs["__typename"] == "BabyNotFound"
     grant = await do(actor, "recordConsent", consent | {"state": "GRANTED"})
     assert [error["field"] for error in grant["errors"]] == ["text"]
     note = {"memberId": ref(member), "kind": "VISIT", "channel": "STORE", "note": "Asked about cereal."}

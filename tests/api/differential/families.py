@@ -109,7 +109,7 @@ async def _said(make: Builder, house: House, member: Member, babies: list[Baby])
                 MemberTag, tag_id=tag.id, member_id=member.id, source=make.one(Source), evidence=make.text(),
                 set_at=make.at(), expires_at=make.some([make.at(3)], nothing=0.6),
             )  # fmt: skip
-    await make.many(Consent, 0, 6, lambda: _consent(make, house, member))
+    await make.many(Consent, 0, 6, lambda: _consent(make, house, member, baby))
     await make.many(
         Interaction, 0, 6,
         lambda: {
@@ -139,13 +139,14 @@ REASONS = [
 ]
 
 
-def _consent(make: Builder, house: House, member: Member) -> Row:
+def _consent(make: Builder, house: House, member: Member, baby: list[UUID]) -> Row:
     return {
         "member_id": member.id, "purpose": make.one(Purpose),
         "channel": make.one([Channel.SMS, Channel.EMAIL, Channel.CALL]),
         "state": make.one(ConsentState), "given_at": make.at(3), "source": make.one(Source),
         "how": make.text() or "call",
         "text_version": make.one(["1", "2"]), "text_hash": "-", "store_id": make.any_of(house.stores),
+        "baby_id": make.some(baby),
     }  # fmt: skip
 
 

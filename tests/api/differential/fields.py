@@ -17,7 +17,7 @@ COLUMNS = {"Member.name": "full_name", "Score.model": "model_name"}
 TABLES = {
     "Member": "members", "Household": "households", "Baby": "babies", "Order": "orders", "Interaction": "interactions",
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
-    "CallbackOutcome": "callback_outcomes", "Store": "stores", "Product": "products",
+    "CallbackOutcome": "callback_outcomes", "Consent": "consents", "Store": "stores", "Product": "products",
 }  # fmt: skip
 NAMED = {  # to-one relations: (table, own column)
     "Member.household": "household_id", "Member.owner": "owner_id", "Member.store": "store_id",
@@ -27,6 +27,7 @@ NAMED = {  # to-one relations: (table, own column)
     "Interaction.baby": "baby_id", "Interaction.member": "member_id", "Message.decision": "decision_id",
     "Message.baby": "baby_id", "Message.member": "member_id", "CallbackTask.owner": "owner_id",
     "CallbackTask.store": "store_id", "CallbackTask.baby": "baby_id", "CallbackTask.member": "member_id",
+    "Consent.store": "store_id", "Consent.baby": "baby_id",
 }  # fmt: skip
 
 
@@ -71,7 +72,8 @@ ENTRIES = [("Interaction", "interactions", "occurred_at"), ("Order", "orders", "
 def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -> Callable[[], list[Row]]:
     """The rows of a connection of a member, who is seen: they are hers."""
     if path != "Member.timeline":
-        return lambda: context.world.rows(path.removeprefix("Member."), "member_id", member["id"])
+        table = {"consentHistory": "consents"}.get(path.removeprefix("Member."), path.removeprefix("Member."))
+        return lambda: context.world.rows(table, "member_id", member["id"])
     kinds = given.get("kinds")
     return lambda: [
         {**row, "at": row[column], "#type": name}
@@ -176,6 +178,9 @@ VALUES: dict[str, Callable[[Context, Row], Any]] = {
     "Member.lastOrderedAt": _latest("orders", "ordered_at"),
     "Member.lastContactAt": _latest("interactions", "occurred_at"),
     "Identity.value": _identity,
+    "Consent.isInForce": lambda context, row: (
+        row["id"] in {one["id"] for one in consents_in_force(context.world, row["member_id"])}
+    ),
     "Message.address": _address,
     "Store.distributor": _of("distributors", "distributor_id", "name"),
     "Order.lineCount": lambda context, row: len(context.world.rows("order_lines", "order_id", row["id"])),
