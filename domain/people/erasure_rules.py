@@ -53,6 +53,10 @@ RULES: dict[str, Rule] = {
     "identities": Rule(Deed.DELETE, HERS),
     "consents": Rule(Deed.DELETE, HERS),
     "consents_in_force": Rule(Deed.DELETE, HERS),
+    "guardian_consents": Rule(
+        Deed.CHANGE, HERS, {"member_id": "NULL", "how": "''"}, ("text_version", "text_hash"),
+        "Our wording: what was allowed for a child who stays with the family; with one who goes it goes (CASCADE).",
+    ),
     "member_tags": Rule(Deed.DELETE, HERS),
     "scores": Rule(Deed.DELETE, HERS),
     "attention_slots": Rule(Deed.DELETE, HERS),

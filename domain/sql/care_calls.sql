@@ -139,6 +139,10 @@ counted AS (
     FROM babies y
     WHERE y.born_on BETWEEN $2::date - 550 AND $2::date AND y.stopped_at IS NULL AND y.born_source <> 'INFERRED'
         AND y.feeding IN ('MIXED', 'FORMULA')
+        -- how a child is fed is used only while a guardian allows it
+        AND 'GRANTED' = (
+            SELECT g.state FROM guardian_consents g WHERE g.baby_id = y.id ORDER BY g.given_at DESC, g.id DESC LIMIT 1
+        )
 ),
 -- A care talk, never a sale: it is worth nothing to us, so that it takes no other call's place.
 stage_switch AS (

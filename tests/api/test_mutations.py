@@ -17,8 +17,10 @@ from domain.care.interactions import Interaction
 from domain.commerce.products import Product
 from domain.commerce.staff import RowScope
 from domain.outreach.templates import seed
-from domain.people.babies import Baby
-from domain.people.members import Member
+from domain.people import babies
+from domain.people.babies import Baby, BabyFacts, BabyReported
+from domain.people.guardians import GuardianConsentNeeded
+from domain.people.members import CarerRole, Member
 from domain.people.tags import Tag, TagFamily
 from domain.platform.actors import Actor
 from domain.platform.clock import real_now, set_business_clock
@@ -46,7 +48,10 @@ FIELDS = {
     "untagMember": "... on MemberUntagged { member { tags { key } } } ... on TagNotSet { key }",
     "recordConsent": "... on ConsentRecorded { member { consents { purpose channel state } "
     "consentHistory(first: 5) { totalCount edges { node { id state isInForce baby { id } } } } } }",
-    "addBaby": "... on BabyAdded { baby { id nickname dueOn bornOn } member { id babies { id } } }",
+    "recordGuardianConsent": "... on GuardianConsentRecorded { baby { allergies feeding guardianConsents { state "
+    "guardian { id } } } }",
+    "addBaby": "... on GuardianConsentNeeded { fields } "
+    "... on BabyAdded { baby { id nickname dueOn bornOn } member { id babies { id } } }",
     "reportDueDate": "... on DueDateReported { baby { dueOn dueSource } } ... on StrongerSource { field source }",
     "reportBirth": "... on BirthReported { baby { bornOn bornSource sex } } ... on StrongerSource { field source }",
     "stopBabyContent": "... on BabyContentStopped { baby { stoppedAt } withdrawnMessages withdrawnCalls "
@@ -175,6 +180,35 @@ async def test_one_word_stops_everything_about_a_baby_and_a_supervisor_takes_a_m
     assert back["baby"] == {"stoppedAt": None}
     late = await do(supervisor, "reopenBabyContent", {"babyId": baby, "reason": "The wrong family."})
     assert (late["__typename"], late["until"]) == ("ReopenTooLate", None)
+
+
+async def test_a_childs_health_is_kept_only_while_a_guardian_allows_it(db: str) -> None:
+    member, advisor = await make.make_member(), await make.make_actor(Role.ADVISOR)
+    nanny = await make.make_member(household_id=member.household_id, carer_role=CarerRole.NANNY)
+    child = {"memberId": ref(member), "bornOn": "2017-10-01", "feeding": "MIXED", "allergies": "Milk"}
+    said = {"how": "store_form", "textVersion": "g-1", "text": "I am her parent and agree."}
+    needed = await do(advisor, "addBaby", child)
+    assert (needed["__typename"], needed["fields"]) == ("GuardianConsentNeeded", ["feeding", "allergies"])
+    no_nanny = await do(advisor, "addBaby", child | {"memberId": ref(nanny), "guardianConsent": said})
+    assert no_nanny["__typename"] == "NotAGuardian"
+    mute = await do(advisor, "addBaby", child | {"guardianConsent": said | {"text": ""}})
+    assert [error["field"] for error in mute["errors"]] == ["guardianConsent.text"]
+    assert await Baby.all().count() == 0
+    added = await do(advisor, "addBaby", child | {"guardianConsent": said})
+    baby = added["baby"]["id"]
+    assert (await Baby.get()).allergies == "Milk"
+    told = {"babyId": baby, "memberId": ref(member), "state": "WITHDRAWN", "how": "call"}
+    assert (await do(make.member_actor(nanny), "recordGuardianConsent", told))["__typename"] == "BabyNotFound"
+    none = await do(make.member_actor(member), "recordGuardianConsent", told)
+    assert none["baby"] == {
+        "allergies": None, "feeding": "UNKNOWN",
+        "guardianConsents": [{"state": state, "guardian": {"id": ref(member)}} for state in ("WITHDRAWN", "GRANTED")],
+    }  # fmt: skip
+    stored = await babies.report(advisor, (await Baby.get()).id, BabyFacts(allergies="Milk"))
+    assert stored == GuardianConsentNeeded(("allergies",))
+    grant = told | {"state": "GRANTED", "textVersion": "g-1", "text": "I agree."}
+    assert (await do(advisor, "recordGuardianConsent", grant))["__typename"] == "GuardianConsentRecorded"
+    assert isinstance(await babies.report(advisor, (await Baby.get()).id, BabyFacts(allergies="Milk")), BabyReported)
 
 
 async def test_a_member_takes_her_data_with_her(db: str) -> None:
@@ -357,7 +391,8 @@ async def test_a_key_used_for_something_else_is_a_conflict(db: str) -> None:
 NEEDS = {
     "registerMember": Permission.WRITE_MEMBERS, "updateMember": Permission.WRITE_MEMBERS,
     "tagMember": Permission.WRITE_TAGS, "untagMember": Permission.WRITE_TAGS,
-    "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
+    "recordConsent": Permission.WRITE_CONSENTS, "recordGuardianConsent": Permission.WRITE_CONSENTS,
+    "addBaby": Permission.WRITE_BABIES,
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
     "stopBabyContent": Permission.WRITE_BABIES, "reopenBabyContent": Permission.REOPEN_BABIES,
     "requestErasure": Permission.ERASE_MEMBERS, "eraseMember": Permission.ERASE_MEMBERS,
@@ -381,6 +416,7 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "recordConsent": {
             "memberId": member, "purpose": "CARE", "channel": "SMS", "state": "WITHDRAWN", "how": "call",
         },
+        "recordGuardianConsent": {"babyId": baby, "memberId": member, "state": "WITHDRAWN", "how": "call"},
         "addBaby": {"memberId": member, "dueOn": "2018-01-20"},
         "reportDueDate": {"babyId": baby, "dueOn": "2018-01-20"},
         "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},

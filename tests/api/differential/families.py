@@ -12,6 +12,7 @@ from domain.insight.scores import Score
 from domain.outreach.decisions import Decision, Verdict
 from domain.people.babies import Baby, Feeding, Sex
 from domain.people.consents import Consent, ConsentState
+from domain.people.guardians import GuardianConsent
 from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
 from domain.people.members import CarerRole, Member, MemberStatus
@@ -28,6 +29,8 @@ async def make_family(make: Builder, house: House, number: int) -> list[Member]:
     members = await make.many(Member, 1, 3, lambda: _carer(make, house, household))
     if number == 7:
         members.append(await make.make(Member, **{**_carer(make, house, household), "status": MemberStatus.ERASED}))
+    for child in babies:
+        await make.many(GuardianConsent, 0, 3, lambda child=child: _guardian(make, house, child, members))
     for n, member in enumerate(members):
         await _names(make, member, f"{number}{n}")
         await _said(make, house, member, babies)
@@ -147,6 +150,14 @@ def _consent(make: Builder, house: House, member: Member, baby: list[UUID]) -> R
         "how": make.text() or "call",
         "text_version": make.one(["1", "2"]), "text_hash": "-", "store_id": make.any_of(house.stores),
         "baby_id": make.some(baby),
+    }  # fmt: skip
+
+
+def _guardian(make: Builder, house: House, child: Baby, members: list[Member]) -> Row:
+    return {
+        "baby_id": child.id, "member_id": make.any_of(members), "state": make.one(ConsentState), "given_at": make.at(3),
+        "source": make.one(Source), "how": "call", "text_version": make.one(["", "1"]), "text_hash": "-",
+        "store_id": make.any_of(house.stores),
     }  # fmt: skip
 
 

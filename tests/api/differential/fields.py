@@ -27,7 +27,7 @@ NAMED = {  # to-one relations: (table, own column)
     "Interaction.baby": "baby_id", "Interaction.member": "member_id", "Message.decision": "decision_id",
     "Message.baby": "baby_id", "Message.member": "member_id", "CallbackTask.owner": "owner_id",
     "CallbackTask.store": "store_id", "CallbackTask.baby": "baby_id", "CallbackTask.member": "member_id",
-    "Consent.store": "store_id", "Consent.baby": "baby_id",
+    "Consent.store": "store_id", "Consent.baby": "baby_id", "GuardianConsent.guardian": "member_id",
 }  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -
 
 # Lists: rows in order, before the scope of their type; parts are seen with their whole.
 
-PARTS = ("OrderLine", "OrderReturn", "MessageEvent", "CallbackOutcome")
+PARTS = ("OrderLine", "OrderReturn", "MessageEvent", "CallbackOutcome", "GuardianConsent")
 
 
 def _tags(context: Context, member: Row) -> list[Row]:
@@ -101,6 +101,7 @@ def _joined(table: str, column: str, own: str, *order: tuple[str, bool]) -> Call
 FIRST_MADE = (("created_at", False), ("id", False))
 LISTS: dict[str, Callable[[Context, Row], list[Row]]] = {
     "Member.babies": _joined("babies", "household_id", "household_id", *FIRST_MADE),
+    "Baby.guardianConsents": _joined("guardian_consents", "baby_id", "id", ("given_at", True), ("id", True)),
     "Member.identities": _joined("identities", "member_id", "id", ("is_primary", True), ("kind", False), ("id", False)),
     "Member.tags": _tags,
     "Member.consents": lambda context, row: consents_in_force(context.world, row["id"]),
