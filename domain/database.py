@@ -17,6 +17,7 @@ MODEL_MODULES = [
     "domain.people.babies",
     "domain.people.tags",
     "domain.people.consents",
+    "domain.people.guardians",
     "domain.people.erasures",
     "domain.people.tombstones",
     "domain.commerce.stores",

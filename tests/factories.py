@@ -15,6 +15,7 @@ from domain.insight.models import ModelState, ScoringModel
 from domain.insight.scores import Score
 from domain.people.babies import Baby
 from domain.people.consents import Consent, ConsentState
+from domain.people.guardians import GuardianConsent
 from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
 from domain.people.members import Member
@@ -98,6 +99,22 @@ async def make_identity(member: Member, kind: IdentityKind, value: str, **fields
 
 async def make_baby(member: Member, **fields: Any) -> Baby:
     return await Baby.create(household_id=member.household_id, **{"presence_source": Source.MEMBER, **fields})
+
+
+async def make_guardian_consent(baby: Baby, member: Member, **fields: Any) -> GuardianConsent:
+    return await GuardianConsent.create(
+        baby_id=baby.id,
+        member_id=member.id,
+        **{
+            "state": ConsentState.GRANTED,
+            "given_at": NOON - timedelta(days=30),
+            "source": Source.MEMBER,
+            "how": "store_form",
+            "text_version": "1",
+            "text_hash": "-",
+            **fields,
+        },
+    )
 
 
 async def make_task(member: Member, **fields: Any) -> CallbackTask:

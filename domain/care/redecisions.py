@@ -12,18 +12,17 @@ from domain.outreach.hours import next_open
 from domain.outreach.law.packs import hours_for
 from domain.outreach.reasons import Reason
 from domain.outreach.snapshots import take_again
-from domain.people.consents import ConsentState
+from domain.people.consents import ConsentState, in_force
 from domain.people.identities import callable_phones
 from domain.people.members import MemberStatus
 from domain.platform.changes import CALLBACK_LIST, announce
 from domain.platform.sources import Channel, Purpose
 
-PROMISED = """
+PROMISED = f"""
 SELECT t.member_id, t.purpose, m.status, m.jurisdiction, m.time_zone, s.time_zone AS store_zone,
     coalesce(b.stopped_at IS NOT NULL, false) AS is_lost,
     EXISTS (SELECT 1 FROM identities i WHERE i.member_id = m.id AND i.kind = 'PHONE') AS has_phone,
-    (SELECT c.state FROM consents c WHERE c.member_id = m.id AND c.purpose = t.purpose AND c.channel = 'CALL'
-     ORDER BY c.given_at DESC, c.id DESC LIMIT 1) AS consent
+    {in_force("m.id", "t.purpose", "'CALL'", "t.baby_id")} AS consent
 FROM callback_tasks t JOIN members m ON m.id = t.member_id LEFT JOIN stores s ON s.id = m.store_id
 LEFT JOIN babies b ON b.id = t.baby_id
 WHERE t.id = $1

@@ -52,19 +52,27 @@ async def cancel_answered(now: datetime) -> int:
 
 
 async def cancel_calls(
-    member_id: UUID, purposes: Collection[Purpose], now: datetime, *, but: UUID | None = None
+    member_id: UUID,
+    purposes: Collection[Purpose],
+    now: datetime,
+    *,
+    but: UUID | None = None,
+    about: UUID | None = None,
 ) -> list[dict[str, Any]]:
     """Cancel the member's open and leased calls for these purposes; answers the rows as they were before.
+
+    `about`: only those about that baby.
 
     `now` is on the business clock. The caller holds the lock on the member, so that no two withdrawals interleave.
     """
     rows = await connection().execute_query_dict(
         "WITH doomed AS (SELECT t.id, to_jsonb(t) AS before FROM callback_tasks t WHERE t.member_id = $1 "
         "AND t.purpose = ANY($2::text[]) AND t.state IN ('OPEN', 'LEASED') AND t.id IS DISTINCT FROM $4 "
+        "AND ($5::uuid IS NULL OR t.baby_id = $5) "
         "ORDER BY t.id FOR UPDATE) "
         "UPDATE callback_tasks t SET state = 'CANCELLED', lease_account_id = NULL, lease_until = NULL, closed_at = $3, "
         "version = t.version + 1 FROM doomed WHERE t.id = doomed.id RETURNING t.id, doomed.before::text AS before",
-        [member_id, [purpose.value for purpose in purposes], now, but],
+        [member_id, [purpose.value for purpose in purposes], now, but, about],
     )
     await announce_all(CALLBACK_LIST, [row["id"] for row in rows])
     return [orjson.loads(row["before"]) for row in rows]

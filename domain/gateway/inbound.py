@@ -92,17 +92,17 @@ async def _put_on_timeline(
 
 
 async def withdraw_channel(member_id: UUID, channel: Channel, at: datetime, *, how: str) -> int:
-    """Withdraw every consent that the member has in force on this channel. Idempotent; part of a transaction."""
+    """Withdraw all that the member allows on this channel, in general or about babies. Idempotent; in a transaction."""
     await connection().execute_query("SELECT 1 FROM members WHERE id = $1 FOR UPDATE", [member_id])
-    rows = await connection().execute_query_dict(
-        "SELECT DISTINCT ON (purpose) purpose, state FROM consents "
-        "WHERE member_id = $1 AND channel = $2 ORDER BY purpose, given_at DESC, id DESC",
+    granted = await connection().execute_query_dict(
+        "SELECT purpose, baby_id FROM consents_in_force WHERE member_id = $1 AND channel = $2 AND state = 'GRANTED' "
+        "ORDER BY purpose, baby_id",
         [member_id, channel.value],
     )
-    granted = [Purpose(row["purpose"]) for row in rows if row["state"] == ConsentState.GRANTED]
-    for purpose in granted:
+    for row in granted:
         evidence, state = ConsentEvidence(how), ConsentState.WITHDRAWN
         await write_consent(
-            member_id, purpose, channel, state, evidence, source=Source.MEMBER, now=at, recorded_by=None
-        )
+            member_id, Purpose(row["purpose"]), channel, state, evidence, source=Source.MEMBER, now=at,
+            recorded_by=None, baby_id=row["baby_id"],
+        )  # fmt: skip
     return len(granted)

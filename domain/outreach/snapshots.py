@@ -89,6 +89,7 @@ async def _take(wishes: list[_Wish], at: datetime) -> list[Taken]:
             [wish.channel.value for wish in wishes],
             [wish.purpose.value for wish in wishes],
             [wish.template_key for wish in wishes],
+            [str(wish.baby_id) if wish.baby_id else None for wish in wishes],
         ],
     )
     assert len(rows) == len(wishes), "every intent names a member"

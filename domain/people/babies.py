@@ -13,8 +13,18 @@ from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 from domain.database import connection
+from domain.people.consents import ConsentEvidence, ConsentState
 from domain.people.dates import Standing, birth_flaws, due_flaws, stands_against
 from domain.people.failures import BabyNotFound, MemberNotFound
+from domain.people.guardians import (
+    HEALTH,
+    GuardianConsentNeeded,
+    NotAGuardian,
+    health_in,
+    is_allowed,
+    is_guardian,
+    write_guardian_consent,
+)
 from domain.people.names import name_key
 from domain.people.provenance import BABY_FIELDS, CONFIDENCE, may_overwrite, said_by, telling
 from domain.people.scopes import GONE, is_in_scope, sees_member
@@ -108,6 +118,7 @@ class BabyFacts:
     feeding: Feeding | None = None
     formula_brand: str | None = None
     allergies: str | None = None
+    guardian: ConsentEvidence | None = None  # with a new baby: that its carer allows health data to be kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +148,11 @@ class BabyStopped:
 
 async def add(
     actor: Actor, member_id: UUID, facts: BabyFacts
-) -> BabyAdded | MemberNotFound | NotPermitted | ValidationError:
-    """A baby of the member's household, expected (due date) or born (birth date), each date with its source."""
+) -> BabyAdded | GuardianConsentNeeded | NotAGuardian | MemberNotFound | NotPermitted | ValidationError:
+    """A baby of the member's household, expected (due date) or born (birth date), each date with its source.
+
+    What says something of the child's health is kept only with a guardian's consent, given in the same breath.
+    """
     if not actor.may(Permission.WRITE_BABIES):
         return NotPermitted(Permission.WRITE_BABIES)
     async with in_transaction():
@@ -157,6 +171,11 @@ async def add(
         if await _is_full(rows[0]["household_id"]):
             return ValidationError.of("memberId", f"A household has at most {MOST_BABIES} babies.")
         source = facts.said_by or said_by(actor)
+        health = _health(facts)
+        if health and facts.guardian is None:
+            return GuardianConsentNeeded(health)
+        if facts.guardian is not None and not await is_guardian(member_id):
+            return NotAGuardian()
         baby_id = new_id()
         values = _columns(facts, source) | {
             "id": baby_id, "household_id": rows[0]["household_id"], "presence_source": source,
@@ -166,13 +185,17 @@ async def add(
         await connection().execute_query(
             f"INSERT INTO babies ({', '.join(values)}) VALUES ({places})", list(values.values())
         )
+        if facts.guardian is not None:
+            await _allow(actor, baby_id, member_id, facts.guardian)
         await announce_family(rows[0]["household_id"])
         return BabyAdded(baby_id, member_id)
 
 
 async def report(
     actor: Actor, baby_id: UUID, facts: BabyFacts
-) -> BabyReported | BabyNotFound | BabyStopped | StrongerSource | NotPermitted | ValidationError:
+) -> (
+    BabyReported | BabyNotFound | BabyStopped | StrongerSource | GuardianConsentNeeded | NotPermitted | ValidationError
+):
     """Report a due date or a birth (and what came with it) of a known baby.
 
     A stronger source's date stands; the actor learns whose. A report confirms a baby that was only guessed.
@@ -197,6 +220,9 @@ async def report(
             if stronger is not None:
                 return StrongerSource(field, stronger)
         values = _columns(facts, source)
+        health = _health(facts)
+        if health and not await is_allowed(baby_id):
+            return GuardianConsentNeeded(health)
         if may_overwrite(source, _source(baby["presence_source"])):
             values |= {"presence_source": source, "presence_confidence": CONFIDENCE[source]}
         await _update(actor, baby_id, values, source)
@@ -221,6 +247,10 @@ def _flaws(actor: Actor, facts: BabyFacts, standing: Standing, today: date) -> l
     for field, text in texts.items():
         if text is not None and not 0 < len(text.strip()) <= TEXT_LENGTHS[field]:
             flaws.append(FieldError(field, f"1 to {TEXT_LENGTHS[field]} characters."))
+    if facts.guardian is not None and (flaw := facts.guardian.flaw(ConsentState.GRANTED)) is not None:
+        flaws += [
+            FieldError(f"guardianConsent.{error.field}", error.message, error.message_zh) for error in flaw.errors
+        ]
     return flaws
 
 
@@ -239,6 +269,18 @@ def _columns(facts: BabyFacts, source: Source) -> dict[str, Any]:
         "formula_brand": facts.formula_brand, "allergies": facts.allergies,
     }  # fmt: skip
     return columns | {name: value for name, value in plain.items() if value is not None}
+
+
+def _health(facts: BabyFacts) -> tuple[str, ...]:
+    given = {name: getattr(facts, name, None) for name in HEALTH}
+    return health_in(given, given)
+
+
+async def _allow(actor: Actor, baby_id: UUID, member_id: UUID, evidence: ConsentEvidence) -> None:
+    await write_guardian_consent(
+        baby_id, member_id, ConsentState.GRANTED, evidence, source=said_by(actor), now=await business_now(),
+        recorded_by=actor.account_id,
+    )  # fmt: skip
 
 
 async def _is_full(household_id: UUID) -> bool:

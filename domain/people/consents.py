@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 
 from domain.care.withdrawals import cancel_calls
 from domain.database import connection
-from domain.people.failures import MemberNotFound
+from domain.people.failures import BabyNotFound, MemberNotFound
 from domain.people.provenance import said_by
 from domain.people.scopes import is_in_scope
 from domain.platform.actors import Actor
@@ -27,6 +27,7 @@ from domain.platform.sources import Channel, Purpose, Source
 
 if TYPE_CHECKING:
     from domain.commerce.stores import Store
+    from domain.people.babies import Baby
     from domain.people.members import Member
 
 
@@ -36,13 +37,17 @@ class ConsentState(StrEnum):
 
 
 class Consent(Model):
-    """The latest row (given_at, then id) of a member, purpose and channel is the one in force; no row is no consent."""
+    """What she said, row by row: nothing is overwritten. A row about a baby speaks of that baby alone."""
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     member: fields.ForeignKeyRelation["Member"] = fields.ForeignKeyField(
         "nestling.Member", related_name="consents", on_delete=fields.RESTRICT
     )
     member_id: UUID
+    baby: fields.ForeignKeyNullableRelation["Baby"] = fields.ForeignKeyField(
+        "nestling.Baby", related_name="consents", null=True, on_delete=fields.RESTRICT
+    )
+    baby_id: UUID | None  # none: of all that we say to her
     purpose = fields.CharEnumField(Purpose, max_length=16)
     channel = fields.CharEnumField(Channel, max_length=16)
     state = fields.CharEnumField(ConsentState, max_length=16)
@@ -67,6 +72,45 @@ class Consent(Model):
             one_of("consents", "state", ConsentState),
             one_of("consents", "source", Source),
         ]
+
+
+class ConsentInForce(Model):
+    """The latest consent of a member, purpose, channel and baby: kept by triggers on consents, whoever writes."""
+
+    consent_id = fields.UUIDField(primary_key=True)
+    member_id = fields.UUIDField()
+    purpose = fields.CharEnumField(Purpose, max_length=16)
+    channel = fields.CharEnumField(Channel, max_length=16)
+    baby_id = fields.UUIDField(null=True)
+    state = fields.CharEnumField(ConsentState, max_length=16)
+    given_at = fields.DatetimeField()  # business clock
+
+    class Meta:
+        table = "consents_in_force"
+        constraints = [one_of("consents_in_force", "state", ConsentState)]
+
+
+def in_force(member: str, purpose: str, channel: str, baby: str) -> str:
+    """SQL of the answer to "may I?": GRANTED, WITHDRAWN or null, by one look-up in the index of what is in force.
+
+    About a baby (not null) her own word and the general one count: a withdrawal for the baby stands, else the later.
+    """
+    return (
+        f"(SELECT f.state FROM consents_in_force f WHERE f.member_id = {member} AND f.purpose = {purpose} "
+        f"AND f.channel = {channel} AND (f.baby_id IS NULL OR f.baby_id = {baby}) "
+        "ORDER BY (f.baby_id IS NOT NULL AND f.state = 'WITHDRAWN') DESC, f.given_at DESC, f.consent_id DESC LIMIT 1)"
+    )
+
+
+MAY_I = f"SELECT {in_force('$1::uuid', '$2', '$3', '$4::uuid')} AS state"
+
+
+async def may_i(
+    member_id: UUID, purpose: Purpose, channel: Channel, baby_id: UUID | None = None
+) -> ConsentState | None:
+    """What she said last of this purpose on this channel, about this baby or in general; None: she said nothing."""
+    rows = await connection().execute_query_dict(MAY_I, [member_id, purpose.value, channel.value, baby_id])
+    return ConsentState(rows[0]["state"]) if rows[0]["state"] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +140,22 @@ class ConsentRecorded:
     purpose: Purpose
     channel: Channel
     state: ConsentState
+    baby_id: UUID | None = None
 
 
 async def record(
-    actor: Actor, member_id: UUID, purpose: Purpose, channel: Channel, state: ConsentState, evidence: ConsentEvidence
-) -> ConsentRecorded | MemberNotFound | NotPermitted | ValidationError:
-    """Record what she allows or no longer allows; it binds from now. A member decides for herself only.
+    actor: Actor,
+    member_id: UUID,
+    purpose: Purpose,
+    channel: Channel,
+    state: ConsentState,
+    evidence: ConsentEvidence,
+    baby_id: UUID | None = None,
+) -> ConsentRecorded | MemberNotFound | BabyNotFound | NotPermitted | ValidationError:
+    """Record what she allows or no longer allows, in general or about one baby; it binds from now.
 
-    Withdrawing calls takes her open call-backs for that purpose off every list in the same transaction.
+    A member decides for herself only. Withdrawing calls takes her open call-backs for that purpose (about that baby)
+    off every list in the same transaction. A general withdrawal withdraws what she allowed for single babies too.
     """
     if not actor.may(Permission.WRITE_CONSENTS):
         return NotPermitted(Permission.WRITE_CONSENTS)
@@ -115,14 +167,43 @@ async def record(
             return MemberNotFound()
         if not await is_in_scope(actor, member_id, for_update=True):
             return MemberNotFound()
+        if baby_id is not None and not await _is_her_baby(member_id, baby_id):
+            return BabyNotFound()
         now = await business_now()
         consent_id = await write_consent(
-            member_id, purpose, channel, state, evidence, source=said_by(actor), now=now, recorded_by=actor.account_id
-        )
+            member_id, purpose, channel, state, evidence, source=said_by(actor), now=now,
+            recorded_by=actor.account_id, baby_id=baby_id,
+        )  # fmt: skip
+        if state is ConsentState.WITHDRAWN and baby_id is None:
+            await _withdraw_for_babies(actor, member_id, purpose, channel, evidence, now)
         if state is ConsentState.WITHDRAWN and channel is Channel.CALL:
-            await cancel_calls(member_id, [purpose], now)
+            await cancel_calls(member_id, [purpose], now, about=baby_id)
         await announce(MEMBER_TIMELINE, member_id)
-        return ConsentRecorded(consent_id, member_id, purpose, channel, state)
+        return ConsentRecorded(consent_id, member_id, purpose, channel, state, baby_id)
+
+
+async def _withdraw_for_babies(
+    actor: Actor, member_id: UUID, purpose: Purpose, channel: Channel, evidence: ConsentEvidence, now: datetime
+) -> None:
+    granted = await connection().execute_query_dict(
+        "SELECT baby_id FROM consents_in_force WHERE member_id = $1 AND purpose = $2 AND channel = $3 "
+        "AND baby_id IS NOT NULL AND state = 'GRANTED' ORDER BY baby_id",
+        [member_id, purpose.value, channel.value],
+    )
+    for row in granted:
+        await write_consent(
+            member_id, purpose, channel, ConsentState.WITHDRAWN, evidence, source=said_by(actor), now=now,
+            recorded_by=actor.account_id, baby_id=row["baby_id"],
+        )  # fmt: skip
+
+
+async def _is_her_baby(member_id: UUID, baby_id: UUID) -> bool:
+    return bool(
+        await connection().execute_query_dict(
+            "SELECT 1 FROM babies b JOIN members m ON m.household_id = b.household_id WHERE m.id = $1 AND b.id = $2",
+            [member_id, baby_id],
+        )
+    )
 
 
 async def write_consent(
@@ -135,15 +216,16 @@ async def write_consent(
     source: Source,
     now: datetime,
     recorded_by: UUID | None,
+    baby_id: UUID | None = None,
 ) -> UUID:
     """Append the row inside the caller's transaction, which holds the lock on the member. `now`: business clock."""
     consent_id = new_id()
     await connection().execute_query(
         "INSERT INTO consents (id, member_id, purpose, channel, state, given_at, source, how, text_version, text_hash, "
-        "store_id, recorded_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "store_id, recorded_by, baby_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         [
             consent_id, member_id, purpose, channel, state, now, source, evidence.how, evidence.text_version,
-            hashlib.sha256(evidence.text.encode()).hexdigest(), evidence.store_id, recorded_by,
+            hashlib.sha256(evidence.text.encode()).hexdigest(), evidence.store_id, recorded_by, baby_id,
         ],
     )  # fmt: skip
     return consent_id

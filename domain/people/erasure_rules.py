@@ -43,7 +43,7 @@ BARE_SNAPSHOT = (
     """t.snapshot || jsonb_build_object('children', '[]'::jsonb, 'zones', '["UTC"]'::jsonb, 'baby_id', NULL, """
     "'intent_key', 'erased:' || t.id, 'jurisdiction', 'US', 'status', 'ERASED')"
 )
-AUDITED = ("by", "kind", "token", "withdrawn", "reason", "reference", "erasure", "version", "sections")
+AUDITED = ("by", "kind", "token", "withdrawn", "reason", "reference", "erasure", "version", "sections", "consent")
 """What a line of the audit may say of somebody who was erased: codes and ids."""
 ONLY_CODES = (
     "(SELECT coalesce(jsonb_object_agg(said.key, said.value), '{}') FROM jsonb_each(t.detail) said "
@@ -65,6 +65,11 @@ RULES: dict[str, Rule] = {
     "identity_blocks": Rule(Deed.DELETE, "lower(t.value) = ANY(:values)"),
     "identities": Rule(Deed.DELETE, HERS),
     "consents": Rule(Deed.DELETE, HERS),
+    "consents_in_force": Rule(Deed.DELETE, HERS),
+    "guardian_consents": Rule(
+        Deed.CHANGE, HERS, {"member_id": "NULL", "how": "''"}, ("text_version", "text_hash"),
+        "Our wording: what was allowed for a child who stays with the family; with one who goes it goes (CASCADE).",
+    ),
     "member_tags": Rule(Deed.DELETE, HERS),
     "scores": Rule(Deed.DELETE, HERS),
     "attention_slots": Rule(Deed.DELETE, HERS),

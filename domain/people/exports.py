@@ -52,6 +52,10 @@ SECTIONS: dict[str, Section] = {
     "losses": Section("losses", "t.baby_id = ANY(:babies)"),
     "identities": Section("identities", HERS),
     "consents": Section("consents", HERS, "t.given_at, t.id", adds=STORE),
+    "consents_in_force": Section("consents_in_force", HERS, "t.given_at, t.consent_id"),
+    "guardian_consents": Section(
+        "guardian_consents", f"({HERS} OR t.baby_id = ANY(:babies))", "t.given_at, t.id", adds=STORE
+    ),
     "tags": Section(
         "member_tags", HERS, "t.set_at, t.id",
         adds={

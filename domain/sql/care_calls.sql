@@ -22,14 +22,9 @@ WITH free AS (
         )
 ),
 allowed AS (
-    SELECT member_id, purpose
-    FROM (
-        SELECT DISTINCT ON (c.member_id, c.purpose) c.member_id, c.purpose, c.state
-        FROM consents c
-        WHERE c.channel = 'CALL'
-        ORDER BY c.member_id, c.purpose, c.given_at DESC, c.id DESC
-    ) latest
-    WHERE state = 'GRANTED'
+    SELECT DISTINCT member_id, purpose
+    FROM consents_in_force
+    WHERE channel = 'CALL' AND state = 'GRANTED'
 ),
 -- the strictest class of anything on a shelf: what a call that names the shelf speaks of
 shelves AS (
@@ -144,6 +139,10 @@ counted AS (
     FROM babies y
     WHERE y.born_on BETWEEN $2::date - 550 AND $2::date AND y.stopped_at IS NULL AND y.born_source <> 'INFERRED'
         AND y.feeding IN ('MIXED', 'FORMULA')
+        -- how a child is fed is used only while a guardian allows it
+        AND 'GRANTED' = (
+            SELECT g.state FROM guardian_consents g WHERE g.baby_id = y.id ORDER BY g.given_at DESC, g.id DESC LIMIT 1
+        )
 ),
 -- A care talk, never a sale: it is worth nothing to us, so that it takes no other call's place.
 stage_switch AS (

@@ -30,12 +30,13 @@ LEFT JOIN LATERAL (
     SELECT coalesce(array_agg(c.channel) FILTER (WHERE c.purpose = 'CARE'), '{}') AS care,
         coalesce(array_agg(c.channel) FILTER (WHERE c.purpose = 'PROMOTION'), '{}') AS promotion
     FROM (
-        SELECT DISTINCT ON (purpose, channel) purpose, channel, state
-        FROM consents
-        WHERE member_id = b.id AND purpose IN ('CARE', 'PROMOTION') AND channel IN ('SMS', 'EMAIL')
-        ORDER BY purpose, channel, given_at DESC, id DESC
+        -- in general or for one baby: which baby it is contactability asks again
+        SELECT DISTINCT f.purpose, f.channel
+        FROM consents_in_force f
+        WHERE f.member_id = b.id AND f.purpose IN ('CARE', 'PROMOTION') AND f.channel IN ('SMS', 'EMAIL')
+            AND f.state = 'GRANTED'
     ) c
-    WHERE c.state = 'GRANTED' AND EXISTS (
+    WHERE EXISTS (
         SELECT FROM identities i
         WHERE i.member_id = b.id AND i.kind = CASE c.channel WHEN 'SMS' THEN 'PHONE' ELSE 'EMAIL' END
     )

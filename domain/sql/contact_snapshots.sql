@@ -1,12 +1,13 @@
 -- What contactability wants to know of each wish, in the order of the wishes.
--- $1 members uuid[], $2 channels text[], $3 purposes text[], $4 template keys text[]; all of one length.
+-- $1 members uuid[], $2 channels text[], $3 purposes text[], $4 template keys text[], $5 babies text[] (ids or null); all
+-- of one length.
 SELECT
     m.id AS member_id, m.status, m.language, m.jurisdiction, m.time_zone, s.time_zone AS store_zone,
     address.value AS address, address.is_synthetic, consent.state AS consent, children.list AS children,
     wording.version, wording.language AS template_language, wording.purpose AS template_purpose,
     wording.formula_class AS template_formula_class, wording.has_reward AS template_has_reward
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
-    WITH ORDINALITY AS wish(member_id, channel, purpose, template_key, position)
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+    WITH ORDINALITY AS wish(member_id, channel, purpose, template_key, baby_id, position)
 JOIN members m ON m.id = wish.member_id
 LEFT JOIN stores s ON s.id = m.store_id
 LEFT JOIN LATERAL (
@@ -19,10 +20,12 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) address ON true
 LEFT JOIN LATERAL (
-    SELECT c.state
-    FROM consents c
-    WHERE c.member_id = m.id AND c.purpose = wish.purpose AND c.channel = wish.channel
-    ORDER BY c.given_at DESC, c.id DESC
+    -- as domain.people.consents.in_force has it: one look-up in the index of what is in force
+    SELECT f.state
+    FROM consents_in_force f
+    WHERE f.member_id = m.id AND f.purpose = wish.purpose AND f.channel = wish.channel
+        AND (f.baby_id IS NULL OR f.baby_id = wish.baby_id::uuid)
+    ORDER BY (f.baby_id IS NOT NULL AND f.state = 'WITHDRAWN') DESC, f.given_at DESC, f.consent_id DESC
     LIMIT 1
 ) consent ON true
 LEFT JOIN LATERAL (

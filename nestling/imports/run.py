@@ -66,7 +66,8 @@ def _orders(settings: Settings) -> Lander:
 KINDS = {
     "members": Kind(
         "members", member_imports.COLUMNS, lambda values: (values.get("external_id") or "").strip()[:200], _members,
-        ("households", "members", "identities", "babies", "consents", "member_tags", "imported_rows", "import_issues"),
+        ("households", "members", "identities", "babies", "consents", "consents_in_force", "member_tags",
+         "imported_rows", "import_issues"),
     ),
     "orders": Kind(
         "orders", order_rows.COLUMNS, order_rows.key_of, _orders,

@@ -19,6 +19,7 @@ from domain.insight.scores import Score
 from domain.outreach.decisions import Decision, Verdict
 from domain.people.babies import Baby, Feeding, Sex
 from domain.people.consents import Consent
+from domain.people.guardians import GuardianConsent
 from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
 from domain.people.identity_blocks import BlockReason, IdentityBlock
@@ -36,7 +37,16 @@ from domain.segments.facts import rebuild
 from domain.segments.segments import Segment, SegmentMember
 from domain.stages.rules import RULES_2026_1
 from tests.api.rights import WHO
-from tests.factories import NOON, actor_for, frontend_actor, make_consent, make_identity, make_model, member_actor
+from tests.factories import (
+    NOON,
+    actor_for,
+    frontend_actor,
+    make_consent,
+    make_guardian_consent,
+    make_identity,
+    make_model,
+    member_actor,
+)
 
 PHONE, CARD, EMAIL = "+12125550177", "CARD-4711", "mia.bell@example.com"
 # as jsonb writes it
@@ -71,6 +81,7 @@ async def one_of_each() -> World:
         born_confidence=1.0, gestation_weeks=39, presence_source=Source.MEMBER, presence_confidence=0.8,
         feeding=Feeding.BREAST, feeding_since=date(2017, 6, 4), formula_brand="None yet", allergies="Nuts",
     )  # fmt: skip
+    await make_guardian_consent(baby, mother)
     await _trade(mother, nora, shop)
     await _doubt(mother, account)
     await _say_of(mother)
@@ -215,6 +226,7 @@ async def stored() -> dict[str, Any]:
         "Identity": await Identity.get(kind=IdentityKind.CARD),  # the first of her list
         "Tag": SimpleNamespace(**shown_tag),
         "Consent": await Consent.all().order_by("-given_at", "-id").first(),
+        "GuardianConsent": await GuardianConsent.get(),
         "Staff": await Staff.get(),
         "Store": await Store.get(),
         "Product": await Product.get(id=line.product_id),

@@ -60,6 +60,7 @@ BEFORE_ALL = {
     "Query.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.orders": cursor("ordered_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
+    "Member.consentHistory": cursor("given_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.timeline": cursor("at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
 }
 
@@ -141,7 +142,7 @@ class Ways:
 # argument -> whose id it takes; the others take a member's
 IDS = {
     "babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store",
-    "segmentId": "Segment", "mergeId": "Merge", "blockId": "IdentityBlock",
+    "segmentId": "Segment", "mergeId": "Merge", "blockId": "IdentityBlock", "consentId": "Consent",
 }  # fmt: skip
 ANY = {
     "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',
@@ -294,6 +295,7 @@ SAID: dict[str, Any | Callable[[Expected], Any]] = {
     "MergeSuggestion.reasons": ["GIVEN_TOGETHER"],
     "MergeSuggestion.kinds": ["CARD", "POS_ID"],
     "Order.lineCount": 1,
+    "Consent.isInForce": True,
     "Order.goodsCount": 1,
     "Store.distributor": "North",
     "Baby.nextLunarBirthday": "2018-06-22",

@@ -17,8 +17,10 @@ from domain.care.interactions import Interaction
 from domain.commerce.products import Product
 from domain.commerce.staff import RowScope
 from domain.outreach.templates import seed
-from domain.people.babies import Baby
-from domain.people.members import Member
+from domain.people import babies
+from domain.people.babies import Baby, BabyFacts, BabyReported
+from domain.people.guardians import GuardianConsentNeeded
+from domain.people.members import CarerRole, Member
 from domain.people.tags import Tag, TagFamily
 from domain.platform.actors import Actor
 from domain.platform.clock import real_now, set_business_clock
@@ -45,7 +47,6 @@ FIELDS = {
     "... on VersionConflict { currentVersion }",
     "tagMember": "... on MemberTagged { member { tags { key } } } ... on TagNotFound { key }",
     "untagMember": "... on MemberUntagged { member { tags { key } } } ... on TagNotSet { key }",
-    "recordConsent": "... on ConsentRecorded { member { consents { purpose channel state } } }",
     "resolveMember": "... on MemberResolved { member { id formerIds } isNew leftOut { kind reason } merged suggested } "
     "... on NothingToGoBy { leftOut { kind reason } }",
     "blockIdentity": "... on IdentityBlocked { blockId members }",
@@ -56,7 +57,12 @@ FIELDS = {
     "... on KeptApart { suggestionId }",
     "unmergeMembers": "... on MembersUnmerged { member { id formerIds } restored { id recentOrders { id } } }",
     "keepApart": "... on PairDecided { suggestionId isApart }",
-    "addBaby": "... on BabyAdded { baby { id nickname dueOn bornOn } member { id babies { id } } }",
+    "recordConsent": "... on ConsentRecorded { member { consents { purpose channel state } "
+    "consentHistory(first: 5) { totalCount edges { node { id state isInForce baby { id } } } } } }",
+    "recordGuardianConsent": "... on GuardianConsentRecorded { baby { allergies feeding guardianConsents { state "
+    "guardian { id } } } }",
+    "addBaby": "... on GuardianConsentNeeded { fields } "
+    "... on BabyAdded { baby { id nickname dueOn bornOn } member { id babies { id } } }",
     "reportDueDate": "... on DueDateReported { baby { dueOn dueSource } } ... on StrongerSource { field source }",
     "reportBirth": "... on BirthReported { baby { bornOn bornSource sex } } ... on StrongerSource { field source }",
     "stopBabyContent": "... on BabyContentStopped { baby { stoppedAt } withdrawnMessages withdrawnCalls "
@@ -187,6 +193,35 @@ async def test_one_word_stops_everything_about_a_baby_and_a_supervisor_takes_a_m
     assert (late["__typename"], late["until"]) == ("ReopenTooLate", None)
 
 
+async def test_a_childs_health_is_kept_only_while_a_guardian_allows_it(db: str) -> None:
+    member, advisor = await make.make_member(), await make.make_actor(Role.ADVISOR)
+    nanny = await make.make_member(household_id=member.household_id, carer_role=CarerRole.NANNY)
+    child = {"memberId": ref(member), "bornOn": "2017-10-01", "feeding": "MIXED", "allergies": "Milk"}
+    said = {"how": "store_form", "textVersion": "g-1", "text": "I am her parent and agree."}
+    needed = await do(advisor, "addBaby", child)
+    assert (needed["__typename"], needed["fields"]) == ("GuardianConsentNeeded", ["feeding", "allergies"])
+    no_nanny = await do(advisor, "addBaby", child | {"memberId": ref(nanny), "guardianConsent": said})
+    assert no_nanny["__typename"] == "NotAGuardian"
+    mute = await do(advisor, "addBaby", child | {"guardianConsent": said | {"text": ""}})
+    assert [error["field"] for error in mute["errors"]] == ["guardianConsent.text"]
+    assert await Baby.all().count() == 0
+    added = await do(advisor, "addBaby", child | {"guardianConsent": said})
+    baby = added["baby"]["id"]
+    assert (await Baby.get()).allergies == "Milk"
+    told = {"babyId": baby, "memberId": ref(member), "state": "WITHDRAWN", "how": "call"}
+    assert (await do(make.member_actor(nanny), "recordGuardianConsent", told))["__typename"] == "BabyNotFound"
+    none = await do(make.member_actor(member), "recordGuardianConsent", told)
+    assert none["baby"] == {
+        "allergies": None, "feeding": "UNKNOWN",
+        "guardianConsents": [{"state": state, "guardian": {"id": ref(member)}} for state in ("WITHDRAWN", "GRANTED")],
+    }  # fmt: skip
+    stored = await babies.report(advisor, (await Baby.get()).id, BabyFacts(allergies="Milk"))
+    assert stored == GuardianConsentNeeded(("allergies",))
+    grant = told | {"state": "GRANTED", "textVersion": "g-1", "text": "I agree."}
+    assert (await do(advisor, "recordGuardianConsent", grant))["__typename"] == "GuardianConsentRecorded"
+    assert isinstance(await babies.report(advisor, (await Baby.get()).id, BabyFacts(allergies="Milk")), BabyReported)
+
+
 async def test_a_member_takes_her_data_with_her(db: str) -> None:
     member = await make.make_reachable(await make.make_member(full_name="Ada Smith"))
     made = await do(make.member_actor(member), "exportMember", {"memberId": ref(member)}, "k")
@@ -229,6 +264,12 @@ async def test_tags_consents_and_notes_are_on_the_profile_that_comes_back(db: st
     consent = {"memberId": ref(member), "purpose": "PROMOTION", "channel": "SMS", "how": "call", "state": "WITHDRAWN"}
     recorded = await do(actor, "recordConsent", consent)
     assert recorded["member"]["consents"] == [{"purpose": "PROMOTION", "channel": "SMS", "state": "WITHDRAWN"}]
+    baby = await make.make_baby(member)
+    ours = await do(actor, "recordConsent", consent | {"purpose": "CARE", "babyId": ref(baby)})
+    assert ours["member"]["consentHistory"]["edges"][0]["node"]["baby"] == {"id": ref(baby)}
+    assert ours["member"]["consentHistory"]["totalCount"] == 2
+    theirs = await do(actor, "recordConsent", consent | {"babyId": ref(await make.make_baby(await make.make_member()))})
+    assert theirs["__typename"] == "BabyNotFound"
     grant = await do(actor, "recordConsent", consent | {"state": "GRANTED"})
     assert [error["field"] for error in grant["errors"]] == ["text"]
     note = {"memberId": ref(member), "kind": "VISIT", "channel": "STORE", "note": "Asked about cereal."}
@@ -447,7 +488,8 @@ NEEDS = {
     "liftIdentityBlock": Permission.MERGE_MEMBERS, "mergeMembers": Permission.MERGE_MEMBERS,
     "previewMerge": Permission.MERGE_MEMBERS, "unmergeMembers": Permission.MERGE_MEMBERS,
     "keepApart": Permission.MERGE_MEMBERS,
-    "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
+    "recordConsent": Permission.WRITE_CONSENTS, "recordGuardianConsent": Permission.WRITE_CONSENTS,
+    "addBaby": Permission.WRITE_BABIES,
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
     "stopBabyContent": Permission.WRITE_BABIES, "reopenBabyContent": Permission.REOPEN_BABIES,
     "requestErasure": Permission.ERASE_MEMBERS, "eraseMember": Permission.ERASE_MEMBERS,
@@ -478,6 +520,7 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "previewMerge": {"memberId": member, "absorbedId": encode_id("Member", make.any_id())},
         "unmergeMembers": {"mergeId": encode_id("Merge", make.any_id()), "reason": "Two people."},
         "keepApart": {"memberId": member, "otherId": encode_id("Member", make.any_id())},
+        "recordGuardianConsent": {"babyId": baby, "memberId": member, "state": "WITHDRAWN", "how": "call"},
         "addBaby": {"memberId": member, "dueOn": "2018-01-20"},
         "reportDueDate": {"babyId": baby, "dueOn": "2018-01-20"},
         "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},

@@ -11,8 +11,9 @@ from api.errors import bad_user_input
 from api.projection import Audit, Family, Wanted, column, computed, identifier, projected, relation
 from api.schema.nodes import Node
 from api.schema.people.provenance import OF_BABY, Provenance
-from api.schema.scopes import OF_HOUSEHOLD
+from api.schema.scopes import OF_HOUSEHOLD, only_from
 from domain.people.babies import Feeding, Sex
+from domain.people.consents import ConsentState
 from domain.platform.roles import Permission
 from domain.platform.sources import Channel, Purpose, Source
 from domain.stages.care_calendar import Due, care_calendar, coming_stages
@@ -24,6 +25,7 @@ from domain.stages.wording import is_chinese, say, stage_name
 
 if TYPE_CHECKING:
     from api.schema.people.households import Household
+    from api.schema.people.members import Member
 
 
 @strawberry.type(description="A stage that a baby will enter.")
@@ -173,6 +175,24 @@ def _months(
 
 
 @projected(
+    table="guardian_consents",
+    scope=only_from({"Baby": (("baby_id", "id"),)}),
+    permission=Permission.READ_BABIES,
+    description="What a guardian said of a child's health data: apart from consents to contact.",
+)
+class GuardianConsent:
+    state: ConsentState = column("state", "Given or withdrawn.")
+    given_at: datetime = column("given_at", "When (business clock).")
+    source: Source = column("source", "Who said so.")
+    how: str = column("how", "Where it was said.")
+    text_version: str = column("text_version", "Which wording she saw; empty in withdrawals, which need none.")
+    text_hash: str = column("text_hash", "SHA-256 of that wording, in hex.")
+    guardian: Annotated["Member", strawberry.lazy("api.schema.people.members")] | None = relation(
+        "Who said it; null: she was erased.", on={"id": "member_id"}
+    )
+
+
+@projected(
     table="babies",
     scope=OF_HOUSEHOLD,
     permission=Permission.READ_BABIES,
@@ -196,6 +216,12 @@ class Baby(Node):
     feeding_since: date | None = column("feeding_since", "Since when.")
     formula_brand: str | None = column("formula_brand", "Brand of formula.")
     allergies: str | None = column("allergies", "Known allergies.")
+    guardian_consents: list[GuardianConsent] = relation(
+        "Whether feeding, formula brand and allergies may be kept and used: latest word first, and that one counts.",
+        on={"baby_id": "id"},
+        order="{t}.given_at DESC, {t}.id DESC",
+        first=5,
+    )
     stopped_at: datetime | None = column("stopped_at", "Since when nothing about her is said or sent (business clock).")
     provenance: list[Provenance] = computed(
         OF_BABY, "provenance", "Who said each of her fields that says something, when and how sure."

@@ -14,8 +14,9 @@ from api.ids import decode_id
 from api.payloads import project
 from api.schema.failures import BabyNotFound, Failure, IdempotencyConflict, InProgress, MemberNotFound, ValidationError
 from api.schema.mutations import IdempotencyKey, granted, translates
-from domain.people import babies, failures
+from domain.people import babies, failures, guardian_consents, guardians
 from domain.people.babies import BabyFacts, Feeding, Sex
+from domain.people.consents import ConsentEvidence, ConsentState
 from domain.platform.sources import Source
 
 if TYPE_CHECKING:
@@ -60,8 +61,25 @@ class BabyStopped(Failure):
     pass
 
 
+@strawberry.type(description="A guardian has to allow that these are kept: they say something of a child's health.")
+class GuardianConsentNeeded(Failure):
+    fields: list[str] = strawberry.field(description="The inputs that need it.")
+
+
+@strawberry.type(description="A nanny or another helper cannot allow it: ask a parent or legal guardian.")
+class NotAGuardian(Failure):
+    pass
+
+
 AddBabyResult = Annotated[
-    BabyAdded | MemberNotFound | ValidationError | IdempotencyConflict | InProgress, strawberry.union("AddBabyResult")
+    BabyAdded
+    | GuardianConsentNeeded
+    | NotAGuardian
+    | MemberNotFound
+    | ValidationError
+    | IdempotencyConflict
+    | InProgress,
+    strawberry.union("AddBabyResult"),
 ]
 ReportDueDateResult = Annotated[
     DueDateReported | BabyNotFound | BabyStopped | StrongerSource | ValidationError | IdempotencyConflict | InProgress,
@@ -71,6 +89,29 @@ ReportBirthResult = Annotated[
     BirthReported | BabyNotFound | BabyStopped | StrongerSource | ValidationError | IdempotencyConflict | InProgress,
     strawberry.union("ReportBirthResult"),
 ]
+
+
+@strawberry.type(description="What the guardian said is recorded and binds from now.")
+class GuardianConsentRecorded:
+    baby: Child | None = strawberry.field(description="As she is known now: a withdrawal empties her health data.")
+
+
+@strawberry.input(description="That the carer, a parent or legal guardian, allows a child's health data to be kept.")
+class GuardianConsentInput:
+    how: str = strawberry.field(description="Where it was said: store_form, call, mini_program, ...")
+    text_version: str = strawberry.field(description="Which wording she saw.")
+    text: str = strawberry.field(description="The wording itself; its hash is kept.")
+
+
+@strawberry.input(description="What a guardian allows, or no longer allows, of a child's health data.")
+class RecordGuardianConsentInput:
+    baby_id: strawberry.ID = strawberry.field(description="Which child.")
+    member_id: strawberry.ID = strawberry.field(description="The guardian: a carer of her household, no nanny.")
+    state: ConsentState = strawberry.field(description="Given or withdrawn.")
+    how: str = strawberry.field(description="Where it was said: store_form, call, mini_program, ...")
+    text_version: str = strawberry.field(default="", description="Which wording she saw; a grant needs it.")
+    text: str = strawberry.field(default="", description="The wording itself; a grant needs it. Its hash is kept.")
+    store_id: strawberry.ID | None = strawberry.field(default=None, description="Where, if in a store.")
 
 
 @strawberry.input(description="A baby, expected or born; one of the two dates is needed.")
@@ -85,6 +126,9 @@ class AddBabyInput:
     feeding: Feeding | None = strawberry.field(default=None, description="How she is fed.")
     formula_brand: str | None = strawberry.field(default=None, description="At most 100 characters.")
     allergies: str | None = strawberry.field(default=None, description="At most 400 characters.")
+    guardian_consent: GuardianConsentInput | None = strawberry.field(
+        default=None, description="Needed with feeding, formula brand or allergies."
+    )
 
 
 @strawberry.input(description="A due date, new or moved.")
@@ -104,6 +148,10 @@ class ReportBirthInput:
     nickname: str | None = strawberry.field(default=None, description="At most 100 characters.")
 
 
+RecordGuardianConsentResult = Annotated[
+    GuardianConsentRecorded | NotAGuardian | BabyNotFound | ValidationError | IdempotencyConflict | InProgress,
+    strawberry.union("RecordGuardianConsentResult"),
+]
 REPORT_ANSWERS = (babies.BabyReported, failures.BabyNotFound, babies.BabyStopped, babies.StrongerSource)
 
 
@@ -122,11 +170,31 @@ class BabyMutations:
             feeding=input.feeding,
             formula_brand=input.formula_brand,
             allergies=input.allergies,
+            guardian=_evidence(input.guardian_consent),
         )
         return await granted(
-            info, idempotency_key, input, (babies.BabyAdded,),
+            info, idempotency_key, input, (babies.BabyAdded, guardians.GuardianConsentNeeded, guardians.NotAGuardian),
             lambda: babies.add(actor, member, facts),
             lambda added: BabyAdded(baby=project(info, "Baby", added.baby_id), member=project(info, "Member", member)),
+        )  # fmt: skip
+
+    @strawberry.mutation(
+        description="Record what a guardian allows, or no longer allows, of a child's health data (feeding, formula "
+        "brand, allergies). The latest word of any guardian counts; a withdrawal empties what was kept."
+    )
+    async def record_guardian_consent(
+        self, info: Info, input: RecordGuardianConsentInput, idempotency_key: IdempotencyKey
+    ) -> RecordGuardianConsentResult:
+        actor, baby, guardian = (
+            info.context.actor, decode_id("Baby", input.baby_id), decode_id("Member", input.member_id)
+        )  # fmt: skip
+        store = decode_id("Store", input.store_id) if input.store_id is not None else None
+        evidence = ConsentEvidence(input.how, input.text_version, input.text, store)
+        return await granted(
+            info, idempotency_key, input,
+            (guardian_consents.GuardianConsentRecorded, guardians.NotAGuardian, failures.BabyNotFound),
+            lambda: guardian_consents.record(actor, baby, guardian, input.state, evidence),
+            lambda _: GuardianConsentRecorded(baby=project(info, "Baby", baby)),
         )  # fmt: skip
 
     @strawberry.mutation(description="Report a due date. A stronger source's date stands; a guessed baby is confirmed.")
@@ -175,3 +243,21 @@ def _stronger_source(failure: babies.StrongerSource) -> StrongerSource:
 @translates(babies.BabyStopped)
 def _baby_stopped(_: babies.BabyStopped) -> BabyStopped:
     return BabyStopped(message="Content about this baby was stopped. Please do not ask about it.")
+
+
+def _evidence(given: GuardianConsentInput | None) -> ConsentEvidence | None:
+    return ConsentEvidence(given.how, given.text_version, given.text) if given is not None else None
+
+
+@translates(guardians.GuardianConsentNeeded)
+def _guardian_consent_needed(failure: guardians.GuardianConsentNeeded) -> GuardianConsentNeeded:
+    words = {"feeding": "feeding", "formula_brand": "formulaBrand", "allergies": "allergies"}
+    return GuardianConsentNeeded(
+        message="A parent or legal guardian has to allow that this is kept.",
+        fields=[words[name] for name in failure.fields],
+    )
+
+
+@translates(guardians.NotAGuardian)
+def _not_a_guardian(_: guardians.NotAGuardian) -> NotAGuardian:
+    return NotAGuardian(message="Ask a parent or legal guardian.")

@@ -1,32 +1,46 @@
-"""Consents in force."""
+"""Consents: what she said, and what of it is in force."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
-from api.projection import column, projected
+import strawberry
+
+from api.projection import column, expression, identifier, projected, relation
+from api.schema.nodes import Node
 from api.schema.scopes import OF_MEMBER
 from domain.people.consents import ConsentState
 from domain.platform.roles import Permission
 from domain.platform.sources import Channel, Purpose, Source
 
-# The latest of a purpose and channel is the one in force.
-IN_FORCE = (
-    "(SELECT DISTINCT ON (said.member_id, said.purpose, said.channel) said.* FROM consents said "
-    "ORDER BY said.member_id, said.purpose, said.channel, said.given_at DESC, said.id DESC)"
-)
+if TYPE_CHECKING:
+    from api.schema.commerce.stores import Store
+    from api.schema.people.babies import Baby
+
+IN_FORCE = "EXISTS (SELECT 1 FROM consents_in_force f WHERE f.consent_id = {t}.id)"
+BY_SAYING = (("given_at", "DESC", "timestamptz"), ("id", "DESC", "uuid"))
 
 
 @projected(
-    table=IN_FORCE,
-    made_of=("consents",),
+    table="consents",
     scope=OF_MEMBER,
     permission=Permission.READ_MEMBERS,
-    description="What a member allowed or withdrew for a purpose and channel. No row is no consent.",
+    description="What a member allowed or withdrew for a purpose and channel, in general or about one baby. No row is "
+    "no consent; `proveConsent` writes the proof of one.",
 )
-class Consent:
+class Consent(Node):
+    id: strawberry.ID = identifier()
     purpose: Purpose = column("purpose", "What for.")
     channel: Channel = column("channel", "On which way.")
     state: ConsentState = column("state", "What she said.")
+    is_in_force: bool = expression(IN_FORCE, "Whether she said nothing later of the same purpose, channel and baby.")
     given_at: datetime = column("given_at", "When (business clock).")
     source: Source = column("source", "Who said so.")
     how: str = column("how", "Where it was said: store_form, call, mini_program, sms_reply, ...")
-    text_version: str = column("text_version", "Which wording she saw.")
+    text_version: str = column("text_version", "Which wording she saw; empty in withdrawals, which need none.")
+    text_hash: str = column("text_hash", "SHA-256 of that wording, in hex.")
+    store: Annotated["Store", strawberry.lazy("api.schema.commerce.stores")] | None = relation(
+        "In which store, if in one.", on={"id": "store_id"}
+    )
+    baby: Annotated["Baby", strawberry.lazy("api.schema.people.babies")] | None = relation(
+        "The baby that it concerns; null: all that we say to her.", on={"id": "baby_id"}
+    )

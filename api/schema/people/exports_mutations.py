@@ -12,7 +12,7 @@ from api.context import Info
 from api.ids import decode_id
 from api.schema.failures import Failure, IdempotencyConflict, MemberNotFound, ValidationError
 from api.schema.mutations import SecretKey, at_most, granted_anew, translates
-from domain.people import exports
+from domain.people import consent_proofs, exports
 
 MOST_SECTIONS = len(exports.SECTIONS)
 
@@ -35,6 +35,24 @@ class ExportTooLarge(Failure):
 ExportMemberResult = Annotated[
     MemberExported | ExportTooLarge | MemberNotFound | ValidationError | IdempotencyConflict,
     strawberry.union("ExportMemberResult"),
+]
+
+
+@strawberry.type(description="All that shows that one consent was given, sealed.")
+class ConsentProved:
+    document: str = strawberry.field(
+        description="JSON as text: the consent with its wording's version and SHA-256, the member, the store, who "
+        "wrote it down, what was said before and after, and the house's seal over all of it."
+    )
+
+
+@strawberry.type(description="No such consent, or none that the caller may prove: the two answer alike.")
+class ConsentNotFound(Failure):
+    pass
+
+
+ProveConsentResult = Annotated[
+    ConsentProved | ConsentNotFound | ValidationError | IdempotencyConflict, strawberry.union("ProveConsentResult")
 ]
 
 
@@ -62,6 +80,24 @@ class ExportMutations:
             lambda: exports.export(actor, member, sections, most_bytes=exports.MOST_BYTES),
             lambda made: MemberExported(document=made.document, exported_at=made.exported_at),
         )  # fmt: skip
+
+    @strawberry.mutation(
+        description="The proof of one consent as a document, for the member herself or an operator. Audited."
+    )
+    async def prove_consent(
+        self, info: Info, consent_id: strawberry.ID, idempotency_key: SecretKey
+    ) -> ProveConsentResult:
+        actor, consent = info.context.actor, decode_id("Consent", consent_id)
+        return await granted_anew(
+            info, idempotency_key, {"consentId": str(consent)},
+            lambda: consent_proofs.prove(actor, consent),
+            lambda proved: ConsentProved(document=proved.document),
+        )  # fmt: skip
+
+
+@translates(consent_proofs.ConsentNotFound)
+def _consent_not_found(_: consent_proofs.ConsentNotFound) -> ConsentNotFound:
+    return ConsentNotFound(message="No such consent.")
 
 
 @translates(exports.ExportTooLarge)

@@ -12,7 +12,7 @@ from api.schema.care.timeline import TimelineEntry, of_kinds
 from api.schema.insight.scores import Score
 from api.schema.nodes import Node
 from api.schema.people.babies import Baby
-from api.schema.people.consents import Consent
+from api.schema.people.consents import BY_SAYING, IN_FORCE, Consent
 from api.schema.people.identities import MASK, Identity, is_her_own
 from api.schema.people.merges import Merge
 from api.schema.people.provenance import OF_MEMBER, Provenance
@@ -125,10 +125,14 @@ class Member(Node):
         first=20,
     )
     consents: list[Consent] = relation(
-        "The consent in force for each purpose and channel.",
+        "The consent in force for each purpose and channel, in general before those about one baby.",
         on={"member_id": "id"},
-        order="{t}.purpose, {t}.channel",
+        where=IN_FORCE,
+        order="{t}.purpose, {t}.channel, {t}.baby_id NULLS FIRST",
         first=24,
+    )
+    consent_history: Connection[Consent] = connection(
+        "All that she allowed and withdrew, latest first.", key=BY_SAYING, on={"member_id": "id"}
     )
     owner: Annotated["Staff", strawberry.lazy("api.schema.commerce.staff")] | None = relation(
         "Who serves her.", on={"id": "owner_id"}

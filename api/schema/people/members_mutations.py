@@ -13,6 +13,7 @@ from api.context import Info
 from api.ids import decode_id
 from api.payloads import project
 from api.schema.failures import (
+    BabyNotFound,
     Failure,
     IdempotencyConflict,
     InProgress,
@@ -23,6 +24,7 @@ from api.schema.failures import (
 from api.schema.mutations import IdempotencyKey, at_most, granted, translates
 from domain.people import consents, members, registrations, tags
 from domain.people.consents import ConsentEvidence, ConsentState
+from domain.people.failures import BabyNotFound as BabyNotFoundFailure
 from domain.people.identities import IdentityKind
 from domain.people.members import UNSET, CarerRole, MemberChanges
 from domain.people.registrations import GivenConsent, GivenIdentity, Registration
@@ -96,7 +98,7 @@ UntagMemberResult = Annotated[
     strawberry.union("UntagMemberResult"),
 ]
 RecordConsentResult = Annotated[
-    ConsentRecorded | MemberNotFound | ValidationError | IdempotencyConflict | InProgress,
+    ConsentRecorded | MemberNotFound | BabyNotFound | ValidationError | IdempotencyConflict | InProgress,
     strawberry.union("RecordConsentResult"),
 ]
 
@@ -180,6 +182,9 @@ class RecordConsentInput:
     text_version: str = strawberry.field(default="", description="Which wording she saw; a grant needs it.")
     text: str = strawberry.field(default="", description="The wording itself; a grant needs it. Its hash is kept.")
     store_id: strawberry.ID | None = strawberry.field(default=None, description="Where, if in a store.")
+    baby_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The baby that it concerns; left out: all that we say to her."
+    )
 
 
 @strawberry.type
@@ -230,17 +235,19 @@ class MemberMutations:
         )  # fmt: skip
 
     @strawberry.mutation(
-        description="Record a consent given or withdrawn. A member token records for its own member only. Withdrawing "
-        "calls takes her open call-backs for that purpose off every list."
+        description="Record a consent given or withdrawn, in general or about one baby. A member token records for its "
+        "own member only. Withdrawing calls takes her open call-backs for that purpose off every list; a general "
+        "withdrawal withdraws what she allowed for single babies too."
     )
     async def record_consent(
         self, info: Info, input: RecordConsentInput, idempotency_key: IdempotencyKey
     ) -> RecordConsentResult:
         actor, member = info.context.actor, decode_id("Member", input.member_id)
+        baby = _optional_id("Baby", input.baby_id)
         evidence = ConsentEvidence(input.how, input.text_version, input.text, _optional_id("Store", input.store_id))
         return await granted(
-            info, idempotency_key, input, (consents.ConsentRecorded,),
-            lambda: consents.record(actor, member, input.purpose, input.channel, input.state, evidence),
+            info, idempotency_key, input, (consents.ConsentRecorded, BabyNotFoundFailure),
+            lambda: consents.record(actor, member, input.purpose, input.channel, input.state, evidence, baby),
             lambda _: ConsentRecorded(member=project(info, "Member", member)),
         )  # fmt: skip
 

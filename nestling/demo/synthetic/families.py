@@ -1,5 +1,6 @@
 """Babies of the demo: baskets hint that there is one (INFERRED); her dates are made up (SYNTHETIC)."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from domain.people.baby_inference import infer_babies
 from domain.people.names import name_key
 from domain.platform.ids import new_id
 from nestling.demo.purchases.staging import added_rows, connected, stage
+from nestling.demo.synthetic import words
 from nestling.demo.synthetic.children import Child, Signs, children, other_children
 
 SIGNS = """
@@ -61,9 +63,18 @@ SELECT id, household_id, due_on, CASE WHEN due_on IS NOT NULL THEN 'SYNTHETIC' E
 FROM staged_babies WHERE NOT is_hinted
 """
 
+# Made up like the feeding that it allows to be kept.
+ALLOW = """
+INSERT INTO guardian_consents (id, baby_id, member_id, state, given_at, source, how, text_version, text_hash)
+SELECT s.consent_id, s.id, m.id, 'GRANTED', $1, 'SYNTHETIC', 'synthetic', 'demo-1', $2
+FROM staged_babies s
+CROSS JOIN LATERAL (SELECT c.id FROM members c WHERE c.household_id = s.household_id ORDER BY c.id LIMIT 1) m
+WHERE s.feeding <> 'UNKNOWN'
+"""
+
 COLUMNS = (
     "id uuid, household_id uuid, is_hinted bool, due_on date, born_on date, gestation_weeks int2, nickname text, "
-    "nickname_key text, sex text, feeding text"
+    "nickname_key text, sex text, feeding text, consent_id uuid"
 )
 
 
@@ -100,12 +111,14 @@ async def _make(to: asyncpg.Connection, babies: list[object], now: datetime, *, 
             records += [_record(child, new_id(), row["household_id"]) for child in made]
     await stage(to, "staged_babies", COLUMNS, records)
     await to.execute(FILL)
-    return added_rows(await to.execute(ADD))
+    added = added_rows(await to.execute(ADD))
+    await to.execute(ALLOW, now, hashlib.sha256(words.CONSENT_TEXT.encode()).hexdigest())
+    return added
 
 
 def _record(child: Child, baby_id: object, household_id: object) -> tuple[object, ...]:
     key = name_key(child.nickname) if child.nickname else None
     return (
         baby_id, household_id, child.is_hinted, child.due_on, child.born_on, child.gestation_weeks, child.nickname, key,
-        child.sex.value, child.feeding.value,
+        child.sex.value, child.feeding.value, new_id(),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from domain.insight.scores import Score
 from domain.outreach.decisions import Decision, Verdict
 from domain.people.babies import Baby, Feeding, Sex
 from domain.people.consents import Consent, ConsentState
+from domain.people.guardians import GuardianConsent
 from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
 from domain.people.identity_blocks import BlockReason, IdentityBlock
@@ -31,6 +32,8 @@ async def make_family(make: Builder, house: House, number: int) -> list[Member]:
     members = await make.many(Member, 1, 3, lambda: _carer(make, house, household))
     if number == 7:
         members.append(await make.make(Member, **{**_carer(make, house, household), "status": MemberStatus.ERASED}))
+    for child in babies:
+        await make.many(GuardianConsent, 0, 3, lambda child=child: _guardian(make, house, child, members))
     for n, member in enumerate(members):
         await _names(make, member, f"{number}{n}")
         await _said(make, house, member, babies)
@@ -150,7 +153,7 @@ async def _said(make: Builder, house: House, member: Member, babies: list[Baby])
                 MemberTag, tag_id=tag.id, member_id=member.id, source=make.one(Source), evidence=make.text(),
                 set_at=make.at(), expires_at=make.some([make.at(3)], nothing=0.6),
             )  # fmt: skip
-    await make.many(Consent, 0, 6, lambda: _consent(make, house, member))
+    await make.many(Consent, 0, 6, lambda: _consent(make, house, member, baby))
     await make.many(
         Interaction, 0, 6,
         lambda: {
@@ -180,13 +183,22 @@ REASONS = [
 ]
 
 
-def _consent(make: Builder, house: House, member: Member) -> Row:
+def _consent(make: Builder, house: House, member: Member, baby: list[UUID]) -> Row:
     return {
         "member_id": member.id, "purpose": make.one(Purpose),
         "channel": make.one([Channel.SMS, Channel.EMAIL, Channel.CALL]),
         "state": make.one(ConsentState), "given_at": make.at(3), "source": make.one(Source),
         "how": make.text() or "call",
         "text_version": make.one(["1", "2"]), "text_hash": "-", "store_id": make.any_of(house.stores),
+        "baby_id": make.some(baby),
+    }  # fmt: skip
+
+
+def _guardian(make: Builder, house: House, child: Baby, members: list[Member]) -> Row:
+    return {
+        "baby_id": child.id, "member_id": make.any_of(members), "state": make.one(ConsentState), "given_at": make.at(3),
+        "source": make.one(Source), "how": "call", "text_version": make.one(["", "1"]), "text_hash": "-",
+        "store_id": make.any_of(house.stores),
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ TABLES = {
     "Member": "members", "Household": "households", "Baby": "babies", "Order": "orders", "Interaction": "interactions",
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
     "Merge": "merges", "MergeSuggestion": "merge_suggestions", "IdentityBlock": "identity_blocks",
-    "CallbackOutcome": "callback_outcomes", "Store": "stores", "Product": "products",
+    "CallbackOutcome": "callback_outcomes", "Consent": "consents", "Store": "stores", "Product": "products",
 }  # fmt: skip
 NAMED = {  # to-one relations: (table, own column)
     "Member.household": "household_id", "Member.owner": "owner_id", "Member.store": "store_id",
@@ -29,6 +29,7 @@ NAMED = {  # to-one relations: (table, own column)
     "Interaction.baby": "baby_id", "Interaction.member": "member_id", "Message.decision": "decision_id",
     "Message.baby": "baby_id", "Message.member": "member_id", "CallbackTask.owner": "owner_id",
     "CallbackTask.store": "store_id", "CallbackTask.baby": "baby_id", "CallbackTask.member": "member_id",
+    "Consent.store": "store_id", "Consent.baby": "baby_id", "GuardianConsent.guardian": "member_id",
 }  # fmt: skip
 
 
@@ -73,7 +74,8 @@ ENTRIES = [("Interaction", "interactions", "occurred_at"), ("Order", "orders", "
 def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -> Callable[[], list[Row]]:
     """The rows of a connection of a member, who is seen: they are hers."""
     if path != "Member.timeline":
-        return lambda: context.world.rows(path.removeprefix("Member."), "member_id", member["id"])
+        table = {"consentHistory": "consents"}.get(path.removeprefix("Member."), path.removeprefix("Member."))
+        return lambda: context.world.rows(table, "member_id", member["id"])
     kinds = given.get("kinds")
     return lambda: [
         {**row, "at": row[column], "#type": name}
@@ -85,7 +87,7 @@ def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -
 
 # Lists: rows in order, before the scope of their type; parts are seen with their whole.
 
-PARTS = ("OrderLine", "OrderReturn", "MessageEvent", "CallbackOutcome")
+PARTS = ("OrderLine", "OrderReturn", "MessageEvent", "CallbackOutcome", "GuardianConsent")
 
 
 def _tags(context: Context, member: Row) -> list[Row]:
@@ -101,6 +103,7 @@ def _joined(table: str, column: str, own: str, *order: tuple[str, bool]) -> Call
 FIRST_MADE = (("created_at", False), ("id", False))
 LISTS: dict[str, Callable[[Context, Row], list[Row]]] = {
     "Member.babies": _joined("babies", "household_id", "household_id", *FIRST_MADE),
+    "Baby.guardianConsents": _joined("guardian_consents", "baby_id", "id", ("given_at", True), ("id", True)),
     "Member.identities": _joined("identities", "member_id", "id", ("is_primary", True), ("kind", False), ("id", False)),
     "Member.merges": lambda context, row: ordered(
         [one for one in context.world.tables["merges"] if same(context.world.away(one), row["id"])],
@@ -195,6 +198,9 @@ VALUES: dict[str, Callable[[Context, Row], Any]] = {
     "Member.lastOrderedAt": _latest("orders", "ordered_at"),
     "Member.lastContactAt": _latest("interactions", "occurred_at"),
     "Identity.value": _identity,
+    "Consent.isInForce": lambda context, row: (
+        row["id"] in {one["id"] for one in consents_in_force(context.world, row["member_id"])}
+    ),
     "Message.address": _address,
     "Store.distributor": _of("distributors", "distributor_id", "name"),
     "Order.lineCount": lambda context, row: len(context.world.rows("order_lines", "order_id", row["id"])),

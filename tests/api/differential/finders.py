@@ -287,7 +287,7 @@ def in_force(use: Row) -> bool:
 
 
 def consents_in_force(world: World, member: object) -> list[Row]:
-    latest: dict[tuple[str, str], Row] = {}
+    latest: dict[tuple[str, str, str], Row] = {}
     for row in sorted(world.rows("consents", "member_id", member), key=lambda row: (row["given_at"], row["id"])):
-        latest[row["purpose"], row["channel"]] = row
+        latest[row["purpose"], row["channel"], str(row["baby_id"] or "")] = row
     return [latest[key] for key in sorted(latest)]

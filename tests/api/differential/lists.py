@@ -27,9 +27,10 @@ PAGES: dict[str, Order] = {
     "Member.orders": [("ordered_at", True), ("id", True)],
     "Member.messages": [("created_at", True), ("id", True)],
     "Member.timeline": [("at", True), ("id", True)],
+    "Member.consentHistory": [("given_at", True), ("id", True)],
 }
 PARSERS: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("created_at", "ordered_at", "at", "blocked_at"), datetime.fromisoformat),
+    **dict.fromkeys(("created_at", "ordered_at", "at", "blocked_at", "given_at"), datetime.fromisoformat),
     "id": UUID,
     "priority": float,
     "confidence": float,

@@ -10,6 +10,7 @@ from tests.api.differential.world import World
 
 TYPE_NEEDS = {
     "Member": "READ_MEMBERS", "Household": "READ_MEMBERS", "Consent": "READ_MEMBERS", "Baby": "READ_BABIES",
+    "GuardianConsent": "READ_BABIES",
     "Identity": "READ_CONTACTS", "Tag": "READ_TAGS", "Order": "READ_ORDERS", "OrderLine": "READ_ORDERS",
     "OrderReturn": "READ_ORDERS", "Interaction": "READ_INTERACTIONS", "Message": "READ_MESSAGES",
     "Decision": "READ_MESSAGES", "MessageEvent": "READ_MESSAGES", "Score": "READ_SCORES",
@@ -144,7 +145,9 @@ RULES: dict[str, Callable[[Sight, Row], bool]] = {
     "Merge": Sight.merge,
     "MergeSuggestion": lambda sight, row: sight.named(row["one_id"]) and sight.named(row["other_id"]),
     # Parts of another row: never by themselves; their whole does not ask.
-    **dict.fromkeys(("CallbackOutcome", "OrderLine", "OrderReturn", "MessageEvent"), lambda _sight, _row: False),
+    **dict.fromkeys(
+        ("CallbackOutcome", "OrderLine", "OrderReturn", "MessageEvent", "GuardianConsent"), lambda _sight, _row: False
+    ),
 }
 
 

@@ -76,6 +76,7 @@ query($id: ID!) {
   member(id: $id) {
     orders(first: 50) { edges { cursor } __typename }
     timeline(first: 50) { edges { cursor } __typename }
+    consentHistory(first: 50) { edges { cursor } __typename }
   }
 }
 """

@@ -23,7 +23,8 @@ from tests.factories import actor_for
 
 TABLES = [
     "distributors", "stores", "staff", "accounts", "households", "members", "babies", "identities", "tags",
-    "member_tags", "consents", "products", "orders", "order_lines", "order_returns", "interactions", "decisions",
+    "member_tags", "consents", "guardian_consents", "products", "orders", "order_lines", "order_returns",
+    "interactions", "decisions",
     "messages", "message_events", "merges", "merge_suggestions", "identity_blocks",
     "scoring_models", "scores", "callback_tasks", "callback_outcomes",
 ]  # fmt: skip

@@ -23,13 +23,14 @@ from domain.outreach.decisions import Decision
 from domain.outreach.shelves import FILE, is_fit_to_suggest
 from domain.outreach.templates import catalogue
 from domain.people.babies import Feeding
-from domain.people.consents import Consent
+from domain.people.consents import Consent, ConsentState
 from domain.people.members import Member
 from domain.platform.clock import set_business_clock
 from domain.platform.sources import Channel, Purpose, Source
 from tests.factories import (
     NOON,
     make_baby,
+    make_guardian_consent,
     make_member,
     make_model,
     make_order,
@@ -158,12 +159,14 @@ async def test_calls_for_new_customers_running_low_and_new_stages(clock: str) ->
     await make_order(toaster, NOON - timedelta(days=7), "25.00", await make_product("IMPORTED WINE"))
     for days_ago in (50, 34, 16):
         await make_order(runner, NOON - timedelta(days=days_ago), "25.00", diapers)
-    await make_baby(
+    mia = await make_baby(
         feeding, born_on=date(2017, 6, 18), born_source=Source.MEMBER, feeding=Feeding.FORMULA, nickname="Mia"
     )
-    await make_baby(
+    early = await make_baby(
         preterm, born_on=date(2017, 6, 18), born_source=Source.MEMBER, feeding=Feeding.MIXED, gestation_weeks=32
     )
+    await make_guardian_consent(mia, feeding)
+    await make_guardian_consent(early, preterm)
     await run(TODAY)
     briefs = {}
     for member in (newcomer, runner, feeding, toaster):
@@ -216,9 +219,16 @@ async def test_nobody_is_called_to_buy_formula_again_and_no_brief_names_it(clock
 async def test_a_new_feeding_stage_is_a_care_talk_that_recommends_nothing(
     clock: str, born_on: tuple[int, int, int], formula_class: str
 ) -> None:
-    [member] = await many(1)
-    await make_baby(member, born_on=date(*born_on), born_source=Source.MEMBER, feeding=Feeding.FORMULA)
+    # nobody, or nobody any more, allows that their feeding is used
+    member, silent, withdrawn = await many(3)
+    child = {"born_on": date(*born_on), "born_source": Source.MEMBER, "feeding": Feeding.FORMULA}
+    await make_guardian_consent(await make_baby(member, **child), member)
+    await make_baby(silent, **child)
+    theirs = await make_baby(withdrawn, **child)
+    await make_guardian_consent(theirs, withdrawn)
+    await make_guardian_consent(theirs, withdrawn, state=ConsentState.WITHDRAWN, given_at=NOON)
     await run(TODAY)
+    assert await Message.filter(member_id__in=[silent.id, withdrawn.id], channel=Channel.CALL).count() == 0
     [call] = await Message.filter(member_id=member.id, channel=Channel.CALL)
     assert call.purpose is Purpose.CARE
     assert (await Decision.get(intent_key=call.intent_key)).snapshot["formula_class"] == formula_class
