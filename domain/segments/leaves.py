@@ -18,6 +18,7 @@ from domain.stages.rules import Stage
 
 OLDEST_MONTHS = 12 * 150
 FURTHEST_DAYS = 365 * 150
+TIN_ENDS = "orders.tin_ends_in_days"  # the one day that lies ahead
 Ends = tuple[int | None, int | None]  # whole numbers, both included; None = open
 
 
@@ -105,6 +106,8 @@ def ends(leaf: Leaf, operator: str) -> Ends | None:
 def _plain(leaf: Leaf, operator: str, at: Setting) -> str:
     """A value that stands among the facts."""
     of = leaf.field
+    if of.day:
+        return _of_a_day(leaf, operator, at)
     expression = of.sql.replace("{f}", "f")
     if "{today}" in expression:
         expression = expression.replace("{today}", f"{at.parameters(at.day.today)}::date")
@@ -115,6 +118,26 @@ def _plain(leaf: Leaf, operator: str, at: Setting) -> str:
     if operator == "notNull":
         return f"{expression} IS NOT NULL"
     return f"{expression} = ANY({at.parameters(list(leaf.values))}::{'uuid' if of.type == 'id' else 'text'}[])"
+
+
+def _of_a_day(leaf: Leaf, operator: str, at: Setting) -> str:
+    """So many days before today, or after: one comparison of dates instead of a subtraction for every member."""
+    column, found, today = f"f.{leaf.field.day}", ends(leaf, operator), at.day.today
+    if found is None:
+        return "FALSE"
+    low, high = found
+    if (low is not None and low > FURTHEST_DAYS) or (high is not None and high < -FURTHEST_DAYS):
+        return "FALSE"
+    low = low if low is not None and low >= -FURTHEST_DAYS else None
+    high = high if high is not None and high <= FURTHEST_DAYS else None
+    if leaf.field.key != TIN_ENDS:  # days ago: the more, the earlier
+        low, high = None if high is None else -high, None if low is None else -low
+    first, last = (None if one is None else at.parameters(today + timedelta(days=one)) for one in (low, high))
+    if first and last:
+        return f"{column} BETWEEN {first}::date AND {last}::date"
+    if first or last:
+        return f"{column} >= {first}::date" if first else f"{column} <= {last}::date"
+    return f"{column} IS NOT NULL"
 
 
 # Babies: their dates are sorted arrays, and so a range of dates is two binary searches
