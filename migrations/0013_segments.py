@@ -1,16 +1,16 @@
 """Segments, and the facts of members that they ask: what changed is noted by the database, whoever writes."""
 
-from tortoise import migrations
-from tortoise.migrations import operations as ops
-from domain.platform.ids import new_id
+from uuid import uuid4
+
 from orjson import loads
+from tortoise import fields, migrations
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.fields.base import OnDelete
 from tortoise.fields.data import JSON_DUMPS
-from uuid import uuid4
-from tortoise import fields
+from tortoise.migrations import operations as ops
 from tortoise.migrations.constraints import CheckConstraint
 
+from domain.platform.ids import new_id
 
 # Who is concerned by a row of the table, called `changed`.
 CONCERNED = {
@@ -129,26 +129,28 @@ class Migration(migrations.Migration):
                 ("baby_count", fields.IntField()),
                 ("joined_on", fields.DateField()),
                 ("last_order_on", fields.DateField(null=True)),
-                ("first_order_on", fields.DateField(null=True)),
+                ("oldest_born", fields.DateField(null=True)),
+                ("youngest_born", fields.DateField(null=True)),
                 ("tin_ends_on", fields.DateField(null=True)),
                 ("last_interaction_on", fields.DateField(null=True)),
+                ("carer_role", fields.CharField(max_length=16)),
+                ("time_zone", fields.CharField(max_length=64)),
+                ("segment_bits", ArrayField(default=list, element_type="BIGINT")),
+                ("tags", ArrayField(default=list, element_type="UUID")),
+                ("order_days", ArrayField(default=list, element_type="DATE")),
+                ("order_sums", ArrayField(default=list, element_type="BIGINT")),
+                ("baby_due", ArrayField(default=list, element_type="DATE")),
+                ("baby_born", ArrayField(default=list, element_type="DATE")),
+                ("first_order_on", fields.DateField(null=True)),
                 ("next_expiry", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("household_id", fields.UUIDField()),
                 ("store_id", fields.UUIDField(null=True)),
                 ("owner_id", fields.UUIDField(null=True)),
                 ("status", fields.CharField(max_length=16)),
-                ("carer_role", fields.CharField(max_length=16)),
                 ("language", fields.CharField(max_length=16)),
                 ("jurisdiction", fields.CharField(max_length=8)),
-                ("time_zone", fields.CharField(max_length=64)),
                 ("joined_channel", fields.CharField(null=True, max_length=16)),
                 ("joined_campaign", fields.CharField(null=True, max_length=100)),
-                ("order_days", ArrayField(default=list, element_type="DATE")),
-                ("order_sums", ArrayField(default=list, element_type="BIGINT")),
-                ("baby_born", ArrayField(default=list, element_type="DATE")),
-                ("baby_due", ArrayField(default=list, element_type="DATE")),
-                ("tags", ArrayField(default=list, element_type="UUID")),
-                ("segment_bits", ArrayField(default=list, element_type="BIGINT")),
             ],
             options={
                 "table": "member_facts",
@@ -226,9 +228,7 @@ class Migration(migrations.Migration):
         ops.AddConstraint("Segment", CheckConstraint(name="segments_place_is_counted", check="place >= 0")),
         ops.AddConstraint(
             "Segment",
-            CheckConstraint(
-                name="segments_archived_have_no_place", check="(place IS NULL) <> (archived_at IS NULL)"
-            ),
+            CheckConstraint(name="segments_archived_have_no_place", check="(place IS NULL) <> (archived_at IS NULL)"),
         ),
         ops.AddConstraint("Segment", CheckConstraint(name="segments_have_a_name", check="name <> ''")),
         ops.RunSQL(

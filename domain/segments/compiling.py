@@ -11,7 +11,7 @@ import orjson
 from domain.database import connection
 from domain.platform.clock import business_now
 from domain.platform.parameters import Parameters
-from domain.segments.leaves import Day, Setting, condition
+from domain.segments.leaves import Day, Setting, condition, cost
 from domain.segments.rules import Group, Leaf, leaves, read, segments_in
 
 MOST_INLINED = 256
@@ -76,8 +76,13 @@ def asks_the_day(tree: Group, trees: Mapping[UUID, Group]) -> bool:
     return False
 
 
+def _cost(one: Leaf | Group) -> int:
+    return cost(one) if isinstance(one, Leaf) else sum(_cost(part) for part in one.rules)
+
+
 def _tree(tree: Group, at: Setting) -> str:
-    parts = [condition(one, at) if isinstance(one, Leaf) else _tree(one, at) for one in tree.rules]
+    rules = sorted(tree.rules, key=_cost)  # a database asks AND and OR within CASE as they are written
+    parts = [condition(one, at) if isinstance(one, Leaf) else _tree(one, at) for one in rules]
     joined = f"({f' {tree.combinator.upper()} '.join(parts)})"
     return f"({joined} IS NOT TRUE)" if tree.is_negated else joined
 

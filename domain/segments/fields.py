@@ -73,6 +73,7 @@ class Field:
     sql: str = ""
     special: str = ""
     values: str = ""
+    day: str = ""  # the column whose distance from today it is
     narrowing: tuple[str, ...] = ()
     is_daily: bool = False
 
@@ -100,7 +101,7 @@ def catalogue() -> dict[str, Field]:
             found[key] = Field(
                 key=key, type=one["type"], permission=Permission(needed[group]), label_en=one["label"][0],
                 label_zh=one["label"][1], sql=one.get("sql", ""), special=one.get("special", ""),
-                values=one.get("values", ""), narrowing=tuple(one.get("narrowing", ())),
+                values=one.get("values", ""), day=one.get("day", ""), narrowing=tuple(one.get("narrowing", ())),
                 is_daily=one.get("daily", False),
             )  # fmt: skip
     return found

@@ -18,6 +18,7 @@ from domain.stages.rules import Stage
 
 OLDEST_MONTHS = 12 * 150
 FURTHEST_DAYS = 365 * 150
+TIN_ENDS = "orders.tin_ends_in_days"  # the one day that lies ahead
 Ends = tuple[int | None, int | None]  # whole numbers, both included; None = open
 
 
@@ -41,6 +42,19 @@ class Setting:
 
     def only(self, column: str) -> str:
         return f" AND {column} = ANY({self.among})" if self.among else ""
+
+
+def cost(leaf: Leaf) -> int:
+    """How dear a condition is to ask of one member: those of a tree are asked from the cheapest on."""
+    if leaf.narrowed.keys() - {"days"} or leaf.field.special in COSTS:
+        return COSTS.get(leaf.field.special, 40)
+    return 10 if leaf.narrowed else 1 if leaf.field.type in ("number", "date") else 2
+
+
+COSTS = {
+    "age_months": 3, "age_days": 3, "tag": 9, "due_in_days": 9, "stage": 12, "feeding": 40, "sex": 40, "churn": 40,
+    "cross_sell": 40, "segment": 60,
+}  # fmt: skip
 
 
 def condition(leaf: Leaf, at: Setting) -> str:
@@ -92,6 +106,8 @@ def ends(leaf: Leaf, operator: str) -> Ends | None:
 def _plain(leaf: Leaf, operator: str, at: Setting) -> str:
     """A value that stands among the facts."""
     of = leaf.field
+    if of.day:
+        return _of_a_day(leaf, operator, at)
     expression = of.sql.replace("{f}", "f")
     if "{today}" in expression:
         expression = expression.replace("{today}", f"{at.parameters(at.day.today)}::date")
@@ -102,6 +118,26 @@ def _plain(leaf: Leaf, operator: str, at: Setting) -> str:
     if operator == "notNull":
         return f"{expression} IS NOT NULL"
     return f"{expression} = ANY({at.parameters(list(leaf.values))}::{'uuid' if of.type == 'id' else 'text'}[])"
+
+
+def _of_a_day(leaf: Leaf, operator: str, at: Setting) -> str:
+    """So many days before today, or after: one comparison of dates instead of a subtraction for every member."""
+    column, found, today = f"f.{leaf.field.day}", ends(leaf, operator), at.day.today
+    if found is None:
+        return "FALSE"
+    low, high = found
+    if (low is not None and low > FURTHEST_DAYS) or (high is not None and high < -FURTHEST_DAYS):
+        return "FALSE"
+    low = low if low is not None and low >= -FURTHEST_DAYS else None
+    high = high if high is not None and high <= FURTHEST_DAYS else None
+    if leaf.field.key != TIN_ENDS:  # days ago: the more, the earlier
+        low, high = None if high is None else -high, None if low is None else -low
+    first, last = (None if one is None else at.parameters(today + timedelta(days=one)) for one in (low, high))
+    if first and last:
+        return f"{column} BETWEEN {first}::date AND {last}::date"
+    if first or last:
+        return f"{column} >= {first}::date" if first else f"{column} <= {last}::date"
+    return f"{column} IS NOT NULL"
 
 
 # Babies: their dates are sorted arrays, and so a range of dates is two binary searches
@@ -117,6 +153,18 @@ def _any_date(column: str, low: date | None, high: date | None, at: Setting) -> 
     return f"width_bucket({at.parameters(high)}::date, {column}) > {below}"
 
 
+def _born_between(low: date | None, high: date, at: Setting) -> str:
+    """Some live baby was born in the range, open without `low`. Of one or two, the first and the last say it."""
+    if low is None:
+        return f"f.oldest_born <= {at.parameters(high)}::date"
+    first, last = f"{at.parameters(low)}::date", f"{at.parameters(high)}::date"
+    between = f"width_bucket({last}, f.baby_born) > width_bucket({first} - 1, f.baby_born)"
+    return (
+        f"(f.youngest_born >= {first} AND f.oldest_born <= {last} AND "
+        f"(f.oldest_born >= {first} OR f.youngest_born <= {last} OR (f.baby_count > 2 AND {between})))"
+    )
+
+
 def _age_months(leaf: Leaf, operator: str, at: Setting) -> str:
     found, today = ends(leaf, operator), at.day.today
     low, high = found or (1, 0)
@@ -124,7 +172,7 @@ def _age_months(leaf: Leaf, operator: str, at: Setting) -> str:
     if (high is not None and high < low) or low > OLDEST_MONTHS:
         return "FALSE"
     older = last_born_at_least(high + 1, today) if high is not None and high < OLDEST_MONTHS else None
-    return _any_date("f.baby_born", older and older + timedelta(days=1), last_born_at_least(low, today), at)
+    return _born_between(older and older + timedelta(days=1), last_born_at_least(low, today), at)
 
 
 def _age_days(leaf: Leaf, operator: str, at: Setting) -> str:
@@ -133,7 +181,7 @@ def _age_days(leaf: Leaf, operator: str, at: Setting) -> str:
     if (high is not None and high < low) or low > FURTHEST_DAYS:
         return "FALSE"
     oldest = at.day.today - timedelta(days=high) if high is not None and high <= FURTHEST_DAYS else None
-    return _any_date("f.baby_born", oldest, at.day.today - timedelta(days=low), at)
+    return _born_between(oldest, at.day.today - timedelta(days=low), at)
 
 
 def _due_in_days(leaf: Leaf, operator: str, at: Setting) -> str:
@@ -156,7 +204,8 @@ def _stage(leaf: Leaf, operator: str, at: Setting) -> str:
         window = stage_window(stage, at.day.today)
         assert window is not None, stage
         if window.born:
-            arms.append(_any_date("f.baby_born", window.born_from, window.born_to, at))
+            assert window.born_to is not None, stage
+            arms.append(_born_between(window.born_from, window.born_to, at))
         else:
             arms.append(_any_date("f.baby_due", window.due_from, window.due_to, at))
     return f"({' OR '.join(arms)})"
@@ -191,7 +240,15 @@ def _order_count(leaf: Leaf, operator: str, at: Setting) -> str:
     expression = "f.order_count"
     if leaf.narrowed:
         expression = f"(f.order_count - width_bucket({_cut(leaf, at)}, f.order_days))"
-    return compared(expression, operator, [number(one, at) for one in leaf.values])
+    meets = compared(expression, operator, [number(one, at) for one in leaf.values])
+    return _if_lately(leaf, operator, meets, at)
+
+
+def _if_lately(leaf: Leaf, operator: str, meets: str, at: Setting) -> str:
+    """The same, but of most members known by one date: where nothing does not meet it, she bought in the window."""
+    if not leaf.narrowed or holds_of_nothing(leaf, operator):
+        return meets
+    return f"(f.last_order_on > {_cut(leaf, at)} AND {meets})"
 
 
 def _order_total(leaf: Leaf, operator: str, at: Setting) -> str:
@@ -201,7 +258,8 @@ def _order_total(leaf: Leaf, operator: str, at: Setting) -> str:
     expression = "f.order_cents"
     if leaf.narrowed:
         expression = f"(f.order_cents - coalesce(f.order_sums[width_bucket({_cut(leaf, at)}, f.order_days)], 0))"
-    return compared(expression, operator, [number(one, at) for one in cents])
+    meets = compared(expression, operator, [number(one, at) for one in cents])
+    return _if_lately(leaf, operator, meets, at)
 
 
 def orders(leaf: Leaf, at: Setting, only: str = "") -> str:

@@ -1,5 +1,6 @@
 -- The facts of members, made anew. $1 members (null: all), $2 purposes and $3 channels in the order of their bits,
 -- $4 bits a purpose, $5 days a tin lasts. Days are local to the member. Answers how many rows were written.
+-- For some members `$1::uuid[] IS NULL OR` is left out of the text before it is run.
 WITH m AS MATERIALIZED (
     SELECT * FROM members WHERE ($1::uuid[] IS NULL OR id = ANY($1::uuid[])) AND status NOT IN ('ERASED', 'MERGED')
 ),
@@ -57,7 +58,7 @@ words AS (
     GROUP BY i.member_id
 ),
 children AS (
-    SELECT b.household_id, count(*)::int AS count,
+    SELECT b.household_id, count(*)::int AS count, min(b.born_on) AS oldest, max(b.born_on) AS youngest,
         array_agg(b.born_on ORDER BY b.born_on) FILTER (WHERE b.born_on IS NOT NULL) AS born,
         array_agg(b.due_on ORDER BY b.due_on) FILTER (WHERE b.born_on IS NULL AND b.due_on IS NOT NULL) AS due
     FROM babies b
@@ -75,13 +76,13 @@ zones AS (
 written AS (
     INSERT INTO member_facts AS f (
         member_id, order_cents, consents, order_count, interaction_count, baby_count, joined_on, last_order_on,
-        first_order_on, tin_ends_on, last_interaction_on, next_expiry, household_id, store_id, owner_id, status,
-        carer_role, language, jurisdiction, time_zone, joined_channel, joined_campaign, order_days, order_sums,
+        first_order_on, oldest_born, youngest_born, tin_ends_on, last_interaction_on, next_expiry, household_id,
+        store_id, owner_id, status, carer_role, language, jurisdiction, time_zone, joined_channel, joined_campaign, order_days, order_sums,
         baby_born, baby_due, tags
     )
     SELECT m.id, coalesce(o.sums[o.count], 0), coalesce(g.bits, 0), coalesce(o.count, 0), coalesce(w.count, 0),
-        coalesce(b.count, 0), m.joined_on, o.last_on, o.first_on, t.ends_on, w.last_on, k.next_expiry, m.household_id,
-        m.store_id, m.owner_id, m.status, m.carer_role, m.language, m.jurisdiction, m.time_zone, m.joined_channel,
+        coalesce(b.count, 0), m.joined_on, o.last_on, o.first_on, b.oldest, b.youngest, t.ends_on, w.last_on,
+        k.next_expiry, m.household_id, m.store_id, m.owner_id, m.status, m.carer_role, m.language, m.jurisdiction, m.time_zone, m.joined_channel,
         m.joined_campaign, coalesce(o.days, '{}'), coalesce(o.sums, '{}'), coalesce(b.born, '{}'), coalesce(b.due, '{}'),
         coalesce(k.tags, '{}')
     FROM m
@@ -95,6 +96,7 @@ written AS (
         order_cents = excluded.order_cents, consents = excluded.consents, order_count = excluded.order_count,
         interaction_count = excluded.interaction_count, baby_count = excluded.baby_count,
         joined_on = excluded.joined_on, last_order_on = excluded.last_order_on, first_order_on = excluded.first_order_on,
+        oldest_born = excluded.oldest_born, youngest_born = excluded.youngest_born,
         tin_ends_on = excluded.tin_ends_on, last_interaction_on = excluded.last_interaction_on,
         next_expiry = excluded.next_expiry, household_id = excluded.household_id, store_id = excluded.store_id,
         owner_id = excluded.owner_id, status = excluded.status, carer_role = excluded.carer_role,
@@ -103,12 +105,13 @@ written AS (
         order_days = excluded.order_days, order_sums = excluded.order_sums, baby_born = excluded.baby_born,
         baby_due = excluded.baby_due, tags = excluded.tags
     WHERE (f.order_cents, f.consents, f.order_count, f.interaction_count, f.baby_count, f.joined_on, f.last_order_on,
-            f.first_order_on, f.tin_ends_on, f.last_interaction_on, f.next_expiry, f.household_id, f.store_id,
+            f.first_order_on, f.oldest_born, f.youngest_born, f.tin_ends_on, f.last_interaction_on, f.next_expiry, f.household_id, f.store_id,
             f.owner_id, f.status, f.carer_role, f.language, f.jurisdiction, f.time_zone, f.joined_channel,
             f.joined_campaign, f.order_days, f.order_sums, f.baby_born, f.baby_due, f.tags)
         IS DISTINCT FROM
         (excluded.order_cents, excluded.consents, excluded.order_count, excluded.interaction_count, excluded.baby_count,
-            excluded.joined_on, excluded.last_order_on, excluded.first_order_on, excluded.tin_ends_on,
+            excluded.joined_on, excluded.last_order_on, excluded.first_order_on, excluded.oldest_born,
+            excluded.youngest_born, excluded.tin_ends_on,
             excluded.last_interaction_on, excluded.next_expiry, excluded.household_id, excluded.store_id,
             excluded.owner_id, excluded.status, excluded.carer_role, excluded.language, excluded.jurisdiction,
             excluded.time_zone, excluded.joined_channel, excluded.joined_campaign, excluded.order_days,
