@@ -23,6 +23,7 @@ SELECT t.member_id, t.purpose, m.status, m.jurisdiction, m.time_zone, s.time_zon
     coalesce(b.stopped_at IS NOT NULL, false) AS is_lost,
     EXISTS (SELECT 1 FROM identities i WHERE i.member_id = m.id AND i.kind = 'PHONE') AS has_phone,
     (SELECT c.state FROM consents c WHERE c.member_id = m.id AND c.purpose = t.purpose AND c.channel = 'CALL'
+         AND c.given_at >= t.created_at
      ORDER BY c.given_at DESC, c.id DESC LIMIT 1) AS consent
 FROM callback_tasks t JOIN members m ON m.id = t.member_id LEFT JOIN stores s ON s.id = m.store_id
 LEFT JOIN babies b ON b.id = t.baby_id

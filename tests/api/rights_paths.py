@@ -120,7 +120,8 @@ class Ways:
 
 
 # argument -> whose id it takes; the others take a member's
-IDS = {"babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store"}
+IDS = {"babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store",
+       "questionId": "Question"}  # fmt: skip
 ANY = {
     "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',
     "DateTime": '"2017-06-01T00:00:00+00:00"',
@@ -249,6 +250,7 @@ SAID: dict[str, Any | Callable[[Expected], Any]] = {
     "Member.name": lambda to: to.rows["Member"].full_name,
     "Member.lastOrderedAt": lambda to: wire(to.rows["Order"].ordered_at),
     "Member.lastContactAt": lambda to: wire(to.rows["Interaction"].occurred_at),
+    "Interaction.promiseState": lambda to: "OPEN" if to.rows["Interaction"].promise_task_id else None,
     "Order.lineCount": 1,
     "Order.goodsCount": 1,
     "Store.distributor": "North",

@@ -8,6 +8,7 @@ import strawberry
 
 from api.projection import Audit, column, connection, expression, identifier, projected, relation
 from api.projection.pages import Connection
+from api.schema.care.questions import Question
 from api.schema.care.timeline import TimelineEntry, of_kinds
 from api.schema.insight.scores import Score
 from api.schema.nodes import Node
@@ -138,6 +139,13 @@ class Member(Node):
         key=(("at", "DESC", "timestamptz"), ("id", "DESC", "uuid")),
         on={"member_id": "id"},
         find=of_kinds,
+    )
+    open_questions: list[Question] | None = relation(
+        "What she asked and nobody has answered, oldest first.",
+        on={"member_id": "id"},
+        where="{t}.answered_at IS NULL",
+        order="{t}.asked_at, {t}.id",
+        first=10,
     )
     messages: Connection[Annotated["Message", strawberry.lazy("api.schema.gateway.messages")]] | None = connection(
         "Messages to her, latest first.", key=BY_TIME, on={"member_id": "id"}

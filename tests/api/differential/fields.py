@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.platform.actors import Actor
-from tests.api.differential.builder import Row
+from tests.api.differential.builder import NOON, Row
 from tests.api.differential.finders import consents_in_force, in_force
 from tests.api.differential.lists import PAGES, ordered
 from tests.api.differential.sights import Sight, is_live, masked_address, masked_identity, may
@@ -18,6 +18,7 @@ TABLES = {
     "Member": "members", "Household": "households", "Baby": "babies", "Order": "orders", "Interaction": "interactions",
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
     "CallbackOutcome": "callback_outcomes", "Store": "stores", "Product": "products",
+    "Question": "questions",
 }  # fmt: skip
 NAMED = {  # to-one relations: (table, own column)
     "Member.household": "household_id", "Member.owner": "owner_id", "Member.store": "store_id",
@@ -26,6 +27,8 @@ NAMED = {  # to-one relations: (table, own column)
     "Order.member": "member_id", "Interaction.staff": "staff_id", "Interaction.store": "store_id",
     "Interaction.baby": "baby_id", "Interaction.member": "member_id", "Message.decision": "decision_id",
     "Message.baby": "baby_id", "Message.member": "member_id", "CallbackTask.owner": "owner_id",
+    "Interaction.promiseTask": "promise_task_id", "Question.answeredBy": "answered_by_id",
+    "Question.interaction": "interaction_id",
     "CallbackTask.store": "store_id", "CallbackTask.baby": "baby_id", "CallbackTask.member": "member_id",
 }  # fmt: skip
 
@@ -92,6 +95,28 @@ def _tags(context: Context, member: Row) -> list[Row]:
     return sorted(rows, key=lambda row: (-row["set_at"].timestamp(), row["id"]))
 
 
+def _open_questions(context: Context, member: Row) -> list[Row]:
+    hers = [
+        asked
+        for said in context.world.rows("interactions", "member_id", member["id"])
+        for asked in context.world.rows("questions", "interaction_id", said["id"])
+    ]
+    return ordered([one for one in hers if one["answered_at"] is None], (("asked_at", False), ("id", False)))
+
+
+def _promise(context: Context, said: Row) -> str | None:
+    task = context.world.row("callback_tasks", said["promise_task_id"])
+    if task is None:
+        return None
+    if task["state"] == "CANCELLED":
+        return "CALLED_OFF"
+    if task["state"] == "DONE":
+        return "TRIED" if task["disposition"] in ("NO_ANSWER", "BUSY", "WRONG_NUMBER", None) else "KEPT"
+    if task["state"] != "EXPIRED" and task["expires_at"] > NOON:
+        return "OPEN"
+    return "TRIED" if task["attempts"] else "BROKEN"
+
+
 def _joined(table: str, column: str, own: str, *order: tuple[str, bool]) -> Callable[[Context, Row], list[Row]]:
     return lambda context, row: ordered(context.world.rows(table, column, row[own]), order)
 
@@ -109,6 +134,8 @@ LISTS: dict[str, Callable[[Context, Row], list[Row]]] = {
         for task in ordered(context.world.rows("callback_tasks", "member_id", row["id"]), PAGES["Query.callbackTasks"])
         if task["state"] in ("OPEN", "LEASED")
     ],
+    "Member.openQuestions": _open_questions,
+    "Interaction.questions": _joined("questions", "interaction_id", "id", ("place", False), ("id", False)),
     "Household.carers": _joined("members", "household_id", "id", ("joined_on", False), ("id", False)),
     "Household.babies": _joined("babies", "household_id", "id", *FIRST_MADE),
     "Order.lines": _joined("order_lines", "order_id", "id", ("line_no", False)),
@@ -176,6 +203,7 @@ VALUES: dict[str, Callable[[Context, Row], Any]] = {
     "Member.lastOrderedAt": _latest("orders", "ordered_at"),
     "Member.lastContactAt": _latest("interactions", "occurred_at"),
     "Identity.value": _identity,
+    "Interaction.promiseState": _promise,
     "Message.address": _address,
     "Store.distributor": _of("distributors", "distributor_id", "name"),
     "Order.lineCount": lambda context, row: len(context.world.rows("order_lines", "order_id", row["id"])),
