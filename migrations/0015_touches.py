@@ -77,8 +77,34 @@ HEARD = [
     ),
 ]
 
+TIMELINE_BEFORE = """
+CREATE VIEW timeline AS
+    SELECT member_id, occurred_at AS at, id, 'INTERACTION' AS entry FROM interactions
+    UNION ALL
+    SELECT member_id, ordered_at, id, 'ORDER' FROM orders WHERE member_id IS NOT NULL
+    UNION ALL
+    SELECT member_id, created_at, id, 'MESSAGE' FROM messages
+"""
+# One timeline of every touch. Interactions, orders and messages have an index on (member_id, time DESC, id DESC): a
+# page merges these three with her few returns.
+TIMELINE = """
+CREATE VIEW timeline AS
+    SELECT member_id, occurred_at AS at, id, 'INTERACTION' AS entry, kind::text, channel::text FROM interactions
+    UNION ALL
+    SELECT member_id, ordered_at, id, 'ORDER', 'ORDER', channel FROM orders WHERE member_id IS NOT NULL
+    UNION ALL
+    SELECT o.member_id, r.returned_at, r.id, 'RETURN', 'RETURN', o.channel
+        FROM order_returns r JOIN orders o ON o.id = r.order_id WHERE o.member_id IS NOT NULL
+    UNION ALL
+    SELECT member_id, created_at, id, 'MESSAGE', 'MESSAGE', channel FROM messages
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("nestling", "0010_losses")]
 
-    operations = [*QUESTIONS, *HEARD]
+    operations = [
+        *QUESTIONS,
+        *HEARD,
+        ops.RunSQL(f"DROP VIEW timeline; {TIMELINE}", reverse_sql=f"DROP VIEW timeline; {TIMELINE_BEFORE}"),
+    ]

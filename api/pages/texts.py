@@ -250,7 +250,12 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "INFERRED": ("inferred from purchases", "根据购物推测"),
         "SYNTHETIC": ("made up for the demo", "演示虚构"),
     },
-    "entry": {"Interaction": ("Contact", "联系"), "Order": ("Order", "订单"), "Message": ("Message", "消息")},
+    "entry": {
+        "Interaction": ("Contact", "联系"),
+        "Order": ("Order", "订单"),
+        "OrderReturn": ("Return", "退货"),
+        "Message": ("Message", "消息"),
+    },
     "kind": {
         "VISIT": ("visit", "到店"),
         "CALL": ("call", "电话"),

@@ -50,6 +50,8 @@ BEFORE_ALL = {
     "Member.orders": cursor("ordered_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.timeline": cursor("at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
 }
+# What narrows a timeline to all of it.
+ALL_OF_IT = 'channels: [STORE, POS, SMS], since: "2001-01-01T00:00:00Z", until: "2999-01-01T00:00:00Z"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ class Ways:
         after = f'first: 1, after: "{BEFORE_ALL[place]}"'
         if isinstance(node, GraphQLUnionType):
             for arm in node.types:
-                kinds = f"({after}, kinds: [{arm.name.upper()}])"
+                kind = "RETURN" if arm.name == "OrderReturn" else arm.name.upper()
+                kinds = f"({after}, kinds: [{kind}], {ALL_OF_IT}{', questions: OPEN' * (kind == 'INTERACTION')})"
                 yield Pick(f"{name}{arm.name}", name, "page", arm.name, kinds, self.of(arm.name, deep=False))
         else:
             yield Pick(name, name, "page", node.name, f"({after})", self.of(node.name, deep=False))
@@ -205,7 +208,9 @@ class Expected:
         """What a relation leads to: the type's one row, unless the row it starts from points at none."""
         if pick.shape == "page":
             if pick.arguments.find("kinds") > 0:
-                self.proved.add(f"{type_name}.{pick.name}(kinds)")
+                self.proved |= {
+                    f"{type_name}.{pick.name}({way})" for way in ("kinds", "channels", "since", "until", "questions")
+                }
                 if not self.reads(pick.of):
                     return {"edges": []}
             node = self.object(pick.of, pick.below, (*path, "edges", 0, "node"))

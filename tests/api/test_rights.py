@@ -147,6 +147,10 @@ ARGUMENTS = {
     "Query.products(externalId)": ('externalId: "P1"', True),
     "Query.node(id)": ('id: "{Store}"', True),
     "Member.timeline(kinds)": ("", True),  # by the ways above: each kind by itself
+    "Member.timeline(channels)": ("", True),  # these only narrow what the ways above prove
+    "Member.timeline(since)": ("", True),
+    "Member.timeline(until)": ("", True),
+    "Member.timeline(questions)": ("", True),
 }
 
 

@@ -9,7 +9,7 @@ import strawberry
 from api.projection import Audit, column, connection, expression, identifier, projected, relation
 from api.projection.pages import Connection
 from api.schema.care.questions import Question
-from api.schema.care.timeline import TimelineEntry, of_kinds
+from api.schema.care.timeline import TimelineEntry, narrowed
 from api.schema.insight.scores import Score
 from api.schema.nodes import Node
 from api.schema.people.babies import Baby
@@ -135,10 +135,11 @@ class Member(Node):
         on={"member_id": "id"},
     )
     timeline: Connection[TimelineEntry] = connection(
-        "Interactions, orders and messages on one line, latest first; kinds that the caller may not read are left out.",
+        "Every touch on one line, latest first: interactions, orders, returns and messages. Kinds that the caller may "
+        "not read are left out.",
         key=(("at", "DESC", "timestamptz"), ("id", "DESC", "uuid")),
         on={"member_id": "id"},
-        find=of_kinds,
+        find=narrowed,
     )
     open_questions: list[Question] | None = relation(
         "What she asked and nobody has answered, oldest first.",

@@ -1,6 +1,6 @@
 """Fields told a second time: what a row leads to, and the values that are no column."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,7 @@ NAMED = {  # to-one relations: (table, own column)
     "Interaction.baby": "baby_id", "Interaction.member": "member_id", "Message.decision": "decision_id",
     "Message.baby": "baby_id", "Message.member": "member_id", "CallbackTask.owner": "owner_id",
     "Interaction.promiseTask": "promise_task_id", "Question.answeredBy": "answered_by_id",
-    "Question.interaction": "interaction_id",
+    "Question.interaction": "interaction_id", "OrderReturn.order": "order_id",
     "CallbackTask.store": "store_id", "CallbackTask.baby": "baby_id", "CallbackTask.member": "member_id",
 }  # fmt: skip
 
@@ -67,20 +67,38 @@ def named(context: Context, target: str, key: object) -> Thing | None:
     return Thing(target, row) if row is not None and context.sees(target, row) else None
 
 
-ENTRIES = [("Interaction", "interactions", "occurred_at"), ("Order", "orders", "ordered_at"),
-           ("Message", "messages", "created_at")]  # fmt: skip
+def _touches(world: World, member: Row) -> Iterator[tuple[str, str, Row, datetime, str]]:
+    """(type, kind, row, when, channel) of all that stands on a member's timeline."""
+    for row in world.rows("interactions", "member_id", member["id"]):
+        yield "Interaction", row["kind"], row, row["occurred_at"], row["channel"]
+    for row in world.rows("messages", "member_id", member["id"]):
+        yield "Message", "MESSAGE", row, row["created_at"], row["channel"]
+    for row in world.rows("orders", "member_id", member["id"]):
+        yield "Order", "ORDER", row, row["ordered_at"], row["channel"]
+        for back in world.rows("order_returns", "order_id", row["id"]):
+            yield "OrderReturn", "RETURN", back, back["returned_at"], row["channel"]
+
+
+def _is_asked(world: World, row: Row, state: str) -> bool:
+    asked = world.rows("questions", "interaction_id", row["id"])
+    return any((one["answered_at"] is None) == (state == "OPEN") for one in asked)
 
 
 def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -> Callable[[], list[Row]]:
     """The rows of a connection of a member, who is seen: they are hers."""
     if path != "Member.timeline":
         return lambda: context.world.rows(path.removeprefix("Member."), "member_id", member["id"])
-    kinds = given.get("kinds")
+    given = {name: value for name, value in given.items() if value is not None}
+    kinds, channels = given.get("kinds"), given.get("channels")
     return lambda: [
-        {**row, "at": row[column], "#type": name}
-        for name, table, column in ENTRIES
-        if may(context.actor, "", name) and (kinds is None or name.upper() in kinds)
-        for row in context.world.rows(table, "member_id", member["id"])
+        {**row, "at": at, "#type": name}
+        for name, kind, row, at, channel in _touches(context.world, member)
+        if may(context.actor, "", name)
+        and (kinds is None or kind in kinds or (name == "Interaction" and "INTERACTION" in kinds))
+        and (channels is None or channel in channels)
+        and ("since" not in given or at >= given["since"])
+        and ("until" not in given or at < given["until"])
+        and ("questions" not in given or _is_asked(context.world, row, given["questions"]))
     ]
 
 
