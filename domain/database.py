@@ -25,6 +25,7 @@ MODEL_MODULES = [
     "domain.commerce.products",
     "domain.commerce.orders",
     "domain.care.interactions",
+    "domain.care.questions",
     "domain.care.callbacks",
     "domain.care.losses",
     "domain.outreach.decisions",

@@ -1,8 +1,8 @@
 """The consultant's desk: take the next call, see why, log what came of it, next."""
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,8 +12,10 @@ from api.pages.web import (
     Viewer,
     ask,
     back_to,
+    heard_in,
     is_recent,
     language_of,
+    local_moment,
     moment_of,
     notice_of,
     page,
@@ -22,6 +24,7 @@ from api.pages.web import (
     wish,
 )
 from domain.care.callbacks import Disposition
+from domain.care.interactions import Mood
 from domain.care.queues import CallbackQueue
 from domain.platform.clock import real_now
 
@@ -66,6 +69,8 @@ async def _desk(
         problem=problem_text(language_of(request), problem, answer),
         chosen=form.get("disposition"),
         note=form.get("note"),
+        kept=defaultdict(str, form),
+        moods=list(Mood),
     )
 
 
@@ -164,7 +169,9 @@ async def log(request: Request) -> Response:
         "fence": int(form["fence"]),
         "disposition": form.get("disposition", ""),
         "note": form.get("note", ""),
-        "callLaterAt": _moment(form.get("later"), form.get("zone")),
+        "callLaterAt": local_moment(form.get("later"), form.get("zone")),
+        "promise": form.get("promise", ""),
+        **heard_in(form),
     }
     answer = await wish(request, viewer, "log_callback_outcome", input=outcome, key=form["key"])
     if answer["__typename"] != "CallbackOutcomeLogged":
@@ -180,16 +187,6 @@ async def log(request: Request) -> Response:
         retry=answer["retryAt"],
         until=answer["undoUntil"],
     )
-
-
-def _moment(typed: str | None, zone: str | None) -> str | None:
-    """A date and time typed in the member's own zone; what cannot be read is left to the verb to refuse."""
-    if not typed:
-        return None
-    try:
-        return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(zone or "UTC")).isoformat()
-    except (ValueError, KeyError):
-        return typed
 
 
 async def undo(request: Request) -> Response:

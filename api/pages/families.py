@@ -1,4 +1,6 @@
-"""One word stops everything about a baby, wherever her family stands in front of somebody; a mistake is taken back."""
+"""What is done for a family wherever it stands in front of somebody: one word stops everything about a baby, a mistake
+is taken back, a question is answered.
+"""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,12 +27,23 @@ async def reopen(request: Request) -> Response:
     return _back(form, answer, "BabyContentReopened", "baby_reopened")
 
 
-async def _posted(request: Request) -> tuple[Viewer | Response, dict[str, str]]:
+async def answer(request: Request) -> Response:
+    viewer, form = await _posted(request, "question")
+    if isinstance(viewer, Response):
+        return viewer
+    told = {"questionId": form["question"], "answer": form.get("answer", "")}
+    return _back(
+        form, await wish(request, viewer, "answer_question", input=told, key=form["key"]), "QuestionAnswered",
+        "answer_saved",
+    )  # fmt: skip
+
+
+async def _posted(request: Request, about: str = "baby") -> tuple[Viewer | Response, dict[str, str]]:
     viewer = await viewer_of(request, "store")
     if isinstance(viewer, Response):
         return viewer, {}
     form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-    if not {"baby", "key"} <= form.keys():
+    if not {about, "key"} <= form.keys():
         return back_to("/store", problem="OTHER"), {}
     return viewer, form
 
@@ -47,4 +60,5 @@ def _back(form: dict[str, str], answer: dict[str, str], success: str, notice: st
 routes = [
     Route("/families/stop", stop, methods=["POST"]),
     Route("/families/reopen", reopen, methods=["POST"]),
+    Route("/families/answer", answer, methods=["POST"]),
 ]

@@ -1,12 +1,25 @@
 """The advisor's store page, for one thumb: find the member, see her babies, log what was said."""
 
+from collections import defaultdict
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.web import ask, back_to, language_of, notice_of, page, problem_text, viewer_of, wish
+from api.pages.web import (
+    ask,
+    back_to,
+    heard_in,
+    language_of,
+    local_moment,
+    notice_of,
+    page,
+    problem_text,
+    viewer_of,
+    wish,
+)
+from domain.care.interactions import Mood
 
 KINDS = ("VISIT", "QUESTION", "CHAT", "CALL", "NOTE")
 CHANNELS = {"CALL": "CALL", "CHAT": "WECOM"}
@@ -49,7 +62,9 @@ async def show(request: Request) -> Response:
     return await _member(request, request.query_params.get("problem"))
 
 
-async def _member(request: Request, problem: str | None, note: str = "", refusal: Any = None) -> Response:
+async def _member(
+    request: Request, problem: str | None, kept: dict[str, str] | None = None, refusal: Any = None
+) -> Response:
     viewer = await viewer_of(request, "store")
     if isinstance(viewer, Response):
         return viewer
@@ -66,7 +81,9 @@ async def _member(request: Request, problem: str | None, note: str = "", refusal
         kinds=KINDS,
         done=request.query_params.get("done"),
         notice=notice_of(request),
-        note=note,
+        kept=defaultdict(str, kept or {}),
+        moods=list(Mood),
+        business_now=viewer.business_now,
         problem=problem_text(language_of(request), problem, refusal),
     )
 
@@ -76,14 +93,25 @@ async def log(request: Request) -> Response:
     viewer = await viewer_of(request, "store")
     if isinstance(viewer, Response):
         return viewer
-    form = await request.form()
-    kind, note = str(form.get("kind", "VISIT")), str(form.get("note", ""))
-    member = request.path_params["member"]
-    entry = {"memberId": member, "kind": kind, "channel": CHANNELS.get(kind, "STORE"), "note": note}
-    answer = await wish(request, viewer, "log_interaction", input=entry, key=str(form.get("key", "")))
+    form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    member, kind = request.path_params["member"], form.get("kind", "VISIT")
+    entry: dict[str, Any] = {
+        "memberId": member,
+        "kind": kind,
+        "channel": CHANNELS.get(kind, "STORE"),
+        "note": form.get("note", ""),
+        "topic": form.get("topic", ""),
+        **heard_in(form),
+    }
+    promise, call_at = form.get("promise", "").strip(), local_moment(form.get("call_at"), form.get("zone"))
+    if promise and not call_at:
+        return await _member(request, "promise_without_time", form)
+    if call_at:
+        entry["promise"] = {"text": promise, "callAt": call_at}
+    answer = await wish(request, viewer, "log_interaction", input=entry, key=form.get("key", ""))
     if answer["__typename"] != "InteractionLogged":
-        return await _member(request, answer["__typename"], note, answer)
-    return back_to(f"/store/{member}", done=1)
+        return await _member(request, answer["__typename"], form, answer)
+    return back_to(f"/store/{member}", done="promised" if call_at else 1)
 
 
 routes = [

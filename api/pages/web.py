@@ -36,7 +36,7 @@ CONTENT_POLICY = (
 )
 LANGUAGE_COOKIE = "nestling_language"
 RETRY_AFTER_S = 5
-NOTICES = frozenset({"undone", "released", "renewed", "baby_stopped_now", "baby_reopened"})
+NOTICES = frozenset({"undone", "released", "renewed", "baby_stopped_now", "baby_reopened", "answer_saved"})
 DATABASE_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError)
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -203,6 +203,22 @@ def moment_of(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo is not None else None
+
+
+def local_moment(typed: str | None, zone: str | None) -> str | None:
+    """A date and time typed in the member's own zone; what cannot be read is left to the verb to refuse."""
+    if not typed:
+        return None
+    try:
+        return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(zone or "UTC")).isoformat()
+    except (ValueError, KeyError):
+        return typed
+
+
+def heard_in(form: Mapping[str, str]) -> dict[str, Any]:
+    """How she was and what she asked, a question a line, as the inputs of notes and outcomes have it."""
+    lines = [line.strip() for line in form.get("questions", "").splitlines()]
+    return {"mood": form.get("mood") or None, "questions": [line for line in lines if line]}
 
 
 def is_recent(until: str | None) -> bool:

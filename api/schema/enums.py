@@ -5,7 +5,8 @@ from enum import Enum
 import strawberry
 
 from domain.care.callbacks import CallbackKind, CallbackState, Disposition
-from domain.care.interactions import Direction, InteractionKind
+from domain.care.interactions import Direction, InteractionKind, Mood
+from domain.care.promises import PromiseState
 from domain.care.queues import CallbackQueue
 from domain.commerce.orders import OrderChannel
 from domain.commerce.products import BabyClass, FormulaClass
@@ -47,8 +48,10 @@ DESCRIPTIONS: dict[type[Enum], str] = {
     MemberStatus: "Whether the member is served.",
     MergeHow: "Who decided that two are one.",
     MessageState: "Where a message stands.",
+    Mood: "How she was, as whoever spoke with her felt it.",
     OrderChannel: "Where an order was placed.",
     Permission: "What a role may do.",
+    PromiseState: "What became of a promise.",
     Purpose: "Why we contact her.",
     Role: "What kind of caller this is.",
     RowScope: "Whose members a person may see.",

@@ -10,13 +10,12 @@ from tortoise.transactions import in_transaction
 
 from domain.care.callbacks import CallbackKind, CallbackTask, Disposition
 from domain.care.dispositions import PROMISE_PRIORITY, PROMISE_WINDOW, NextStep, Plan, plan, wrong_time
-from domain.care.interactions import NOTE_LENGTH, Direction, InteractionKind, Note, write_interaction
+from domain.care.interactions import NOTE_LENGTH, Direction, Heard, InteractionKind, Note, write_interaction
 from domain.care.leases import LeaseLost, TaskClosed, TaskNotFound, holding
-from domain.care.redecisions import call_at
+from domain.care.promises import wrong_hour
 from domain.care.withdrawals import cancel_calls
 from domain.database import connection
 from domain.gateway.suppressions import Suppressed, SuppressionReason, suppress, take_back, written
-from domain.outreach.hours import zone
 from domain.people.consents import ConsentEvidence, ConsentState, write_consent
 from domain.people.identities import callable_phones
 from domain.platform.actors import Actor
@@ -28,6 +27,7 @@ from domain.platform.roles import Permission
 from domain.platform.sources import Channel, Purpose, Source
 
 UNDO_WINDOW = timedelta(seconds=10)  # real clock
+NOTHING_HEARD = Heard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,13 @@ class OutcomeOvertaken:
 
 
 async def log_outcome(
-    actor: Actor, task_id: UUID, fence: int, disposition: Disposition, note: str, call_later_at: datetime | None = None
+    actor: Actor,
+    task_id: UUID,
+    fence: int,
+    disposition: Disposition,
+    note: str,
+    call_later_at: datetime | None = None,
+    heard: Heard = NOTHING_HEARD,
 ) -> OutcomeLogged | TaskNotFound | TaskClosed | LeaseLost | NotPermitted | ValidationError:
     """Close or reschedule the task by its disposition, with everything that follows, in one transaction.
 
@@ -88,6 +94,9 @@ async def log_outcome(
         return NotPermitted(Permission.WORK_CALLBACKS)
     if len(note) > NOTE_LENGTH:
         return ValidationError.of("note", f"At most {NOTE_LENGTH} characters.", f"最多{NOTE_LENGTH}个字符。")
+    misheard = heard.flaw() or _unpromised(heard, call_later_at)
+    if misheard is not None:
+        return misheard
     async with in_transaction():
         member = await _lock_member_of(task_id)
         if member is None:
@@ -96,7 +105,7 @@ async def log_outcome(
         if not isinstance(task, dict):
             return task
         now = await business_now()
-        flaw = wrong_time(disposition, call_later_at, now) or _wrong_hour(
+        flaw = wrong_time(disposition, call_later_at, now) or wrong_hour(
             call_later_at, Purpose(task["purpose"]), member
         )
         if flaw is not None:
@@ -111,7 +120,7 @@ async def log_outcome(
             zone=member["time_zone"],
             call_later_at=call_later_at,
         )
-        return await _write(actor, task, disposition, note.strip(), outcome_plan, now)
+        return await _write(actor, task, disposition, note.strip(), heard, outcome_plan, now)
 
 
 async def undo_outcome(
@@ -157,22 +166,20 @@ async def _lock_member_of(task_id: UUID) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
-def _wrong_hour(call_later_at: datetime | None, purpose: Purpose, member: dict[str, Any]) -> tuple[str, str] | None:
-    """Why nobody may call her then, and from when on somebody may, in her own time; in both languages."""
-    if call_later_at is None:
+def _unpromised(heard: Heard, call_later_at: datetime | None) -> ValidationError | None:
+    if not heard.promise.strip() or call_later_at is not None:
         return None
-    possible_at = call_at(call_later_at, member["jurisdiction"], purpose, member["time_zone"], member["store_zone"])
-    if possible_at == call_later_at:
-        return None
-    hers = f"{possible_at.astimezone(zone(member['time_zone'])):%Y-%m-%d %H:%M}"
-    return (
-        f"Outside contact hours. The next open moment, in her time: {hers}.",
-        f"不在可联系时段内。按会员当地时间，最早可在 {hers} 致电。",
-    )
+    return ValidationError.of("callLaterAt", "Say when you promised to call.", "请填写约定的致电时间。")
 
 
 async def _write(
-    actor: Actor, task: dict[str, Any], disposition: Disposition, note: str, outcome_plan: Plan, now: datetime
+    actor: Actor,
+    task: dict[str, Any],
+    disposition: Disposition,
+    note: str,
+    heard: Heard,
+    outcome_plan: Plan,
+    now: datetime,
 ) -> OutcomeLogged:
     outcome_id, logged_at, member_id = new_id(), real_now(), task["member_id"]
     image = await connection().execute_query_dict(
@@ -180,16 +187,17 @@ async def _write(
     )
     before: dict[str, Any] = {"task": orjson.loads(image[0]["row"]), "after_version": task["version"] + 1}
     await _move(task, disposition, outcome_plan, now)
+    before["promise_id"] = await _promise(actor, task, outcome_id, heard.promise.strip(), outcome_plan, now)
     spoken = Note(
         InteractionKind.CALL, Channel.CALL, Direction.OUTBOUND,
-        topic=task["reason_code"], text=note, baby_id=task["baby_id"], task_id=task["id"],
+        topic=task["reason_code"], text=note, baby_id=task["baby_id"], task_id=task["id"], heard=heard,
+        call_at=outcome_plan.promise_at, promise_task_id=before["promise_id"],
     )  # fmt: skip
     before["interaction_id"] = await write_interaction(actor, member_id, spoken, now)
     suppressed = await _suppress(member_id, disposition, outcome_plan)
     before["suppressions"] = [asdict(one) for one in suppressed]
     before["consent_ids"] = await _withdraw(actor, member_id, disposition, outcome_plan, now)
     before["cancelled"] = await _cancel(member_id, task["id"], outcome_plan, now)
-    before["promise_id"] = await _promise(actor, task, outcome_id, outcome_plan, now)
     await connection().execute_query(
         "INSERT INTO callback_outcomes (id, task_id, attempt, disposition, note, next_step, call_later_at, account_id, "
         "interaction_id, suppression_id, before, logged_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
@@ -253,7 +261,7 @@ async def _cancel(member_id: UUID, task_id: UUID, outcome_plan: Plan, now: datet
 
 
 async def _promise(
-    actor: Actor, task: dict[str, Any], outcome_id: UUID, outcome_plan: Plan, now: datetime
+    actor: Actor, task: dict[str, Any], outcome_id: UUID, words: str, outcome_plan: Plan, now: datetime
 ) -> UUID | None:
     """A new task at the promised time, for her who promised; what the call was about goes with it."""
     if outcome_plan.promise_at is None:
@@ -264,11 +272,12 @@ async def _promise(
         "talking_points, priority, owner_id, store_id, not_before, expires_at, max_attempts, decision_id, created_at) "
         "SELECT $2, member_id, baby_id, $3, purpose, $4, 'PROMISED_CALL', "
         "reason || jsonb_build_object('about', coalesce(reason->>'about', reason_code), "
-        "'promised_at', $5::timestamptz), talking_points, $6, "
+        "'promised_at', $5::timestamptz) || CASE WHEN $10 = '' THEN '{}' ELSE jsonb_build_object('promise', $10::text) "
+        "END, talking_points, $6, "
         "coalesce($7, owner_id), store_id, $5, $8, max_attempts, decision_id, $9 FROM callback_tasks WHERE id = $1",
         [
             task["id"], promise_id, CallbackKind.PROMISE, f"promise:{outcome_id}", outcome_plan.promise_at,
-            PROMISE_PRIORITY, actor.staff_id, outcome_plan.promise_at + PROMISE_WINDOW, now,
+            PROMISE_PRIORITY, actor.staff_id, outcome_plan.promise_at + PROMISE_WINDOW, now, words,
         ],
     )  # fmt: skip
     await announce(CALLBACK_LIST, promise_id)

@@ -22,7 +22,7 @@ PROMISED = f"""
 SELECT t.member_id, t.purpose, m.status, m.jurisdiction, m.time_zone, s.time_zone AS store_zone,
     coalesce(b.stopped_at IS NOT NULL, false) AS is_lost,
     EXISTS (SELECT 1 FROM identities i WHERE i.member_id = m.id AND i.kind = 'PHONE') AS has_phone,
-    {in_force("m.id", "t.purpose", "'CALL'", "t.baby_id")} AS consent
+    {in_force("m.id", "t.purpose", "'CALL'", "t.baby_id", since="t.created_at")} AS consent
 FROM callback_tasks t JOIN members m ON m.id = t.member_id LEFT JOIN stores s ON s.id = m.store_id
 LEFT JOIN babies b ON b.id = t.baby_id
 WHERE t.id = $1

@@ -36,6 +36,9 @@ def say_why(code: str, facts: Facts, language: str, today: date, bought_at: date
         code = str(facts.get("about", ""))
         about = "" if code == PROMISED else say_why(code, facts, language, today, bought_at)
         about = "" if about == code else about  # a code is no sentence
+        promised = facts.get("promise")
+        if promised:
+            return f"已答应她：“{promised}”。{about}" if chinese else f"You promised her: “{promised}”. {about}".strip()
         return "约好现在给她回电。" + about if chinese else f"You promised to call her now. {about}".strip()
     words = SENTENCES.get(code)
     if words is None or "known_at" not in facts:

@@ -90,14 +90,16 @@ class ConsentInForce(Model):
         constraints = [one_of("consents_in_force", "state", ConsentState)]
 
 
-def in_force(member: str, purpose: str, channel: str, baby: str) -> str:
+def in_force(member: str, purpose: str, channel: str, baby: str, *, since: str = "") -> str:
     """SQL of the answer to "may I?": GRANTED, WITHDRAWN or null, by one look-up in the index of what is in force.
 
     About a baby (not null) her own word and the general one count: a withdrawal for the baby stands, else the later.
+    With `since` only what was said from then on counts.
     """
+    lately = f"AND f.given_at >= {since} " if since else ""
     return (
         f"(SELECT f.state FROM consents_in_force f WHERE f.member_id = {member} AND f.purpose = {purpose} "
-        f"AND f.channel = {channel} AND (f.baby_id IS NULL OR f.baby_id = {baby}) "
+        f"AND f.channel = {channel} AND (f.baby_id IS NULL OR f.baby_id = {baby}) {lately}"
         "ORDER BY (f.baby_id IS NOT NULL AND f.state = 'WITHDRAWN') DESC, f.given_at DESC, f.consent_id DESC LIMIT 1)"
     )
 

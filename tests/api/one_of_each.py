@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from domain.care.callbacks import CallbackKind, CallbackOutcome, CallbackState, CallbackTask, Disposition
-from domain.care.interactions import Direction, Interaction, InteractionKind
+from domain.care.interactions import Direction, Interaction, InteractionKind, Mood
+from domain.care.questions import Question
 from domain.commerce.orders import Order, OrderChannel, OrderLine, OrderReturn
 from domain.commerce.products import BabyClass, Product
 from domain.commerce.staff import RowScope, Staff
@@ -87,10 +88,14 @@ async def one_of_each() -> World:
     await _say_of(mother)
     await _write_to(mother, baby)
     await _call(mother, baby, nora, account)
-    await Interaction.create(
+    said = await Interaction.create(
         member_id=mother.id, baby_id=baby.id, staff_id=nora.id, store_id=shop.id, kind=InteractionKind.VISIT,
         channel=Channel.STORE, direction=Direction.INBOUND, occurred_at=NOON - DAY, topic="Sleep", note="Sleeps well.",
-        source="desk", external_id="I1",
+        source="desk", external_id="I1", mood=Mood.TIRED, promise="Call after the vaccine.",
+        promised_for=NOON + DAY, promise_task_id=(await CallbackTask.get()).id,
+    )  # fmt: skip
+    await Question.create(
+        interaction_id=said.id, place=1, text="When do teeth come?", asked_at=NOON - DAY,
     )  # fmt: skip
     await _segment(mother)
     place = {"staff_id": nora.id, "store_id": shop.id, "distributor_id": shop.distributor_id}
@@ -234,6 +239,7 @@ async def stored() -> dict[str, Any]:
         "OrderLine": line,
         "OrderReturn": await OrderReturn.filter(order_id=order.id).first(),
         "Interaction": await Interaction.all().order_by("-occurred_at", "-id").first(),
+        "Question": await Question.all().order_by("-asked_at", "-id").first(),
         "Message": message,
         "MessageEvent": await MessageEvent.filter(message_id=message.id).order_by("id").first(),
         "Decision": await Decision.get(id=message.decision_id),

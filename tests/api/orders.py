@@ -24,7 +24,8 @@ async def make_order(member: Member, days_ago: float = 0, total: str = "12.50", 
 
 
 async def make_visit(member: Member, days_ago: float = 0, **fields: Any) -> Interaction:
+    kind = {"kind": InteractionKind.VISIT, "channel": Channel.STORE}
     return await Interaction.create(
-        member_id=member.id, kind=InteractionKind.VISIT, channel=Channel.STORE, direction=Direction.INBOUND,
-        occurred_at=NOON - timedelta(days=days_ago), source="test", external_id=secrets.token_hex(6), **fields,
+        member_id=member.id, direction=Direction.INBOUND, occurred_at=NOON - timedelta(days=days_ago), source="test",
+        external_id=secrets.token_hex(6), **{**kind, **fields},
     )  # fmt: skip

@@ -63,6 +63,8 @@ BEFORE_ALL = {
     "Member.consentHistory": cursor("given_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.timeline": cursor("at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
 }
+# What narrows a timeline to all of it.
+ALL_OF_IT = 'channels: [STORE, POS, SMS], since: "2001-01-01T00:00:00Z", until: "2999-01-01T00:00:00Z"'
 
 
 SECOND = {"MergeSuggestion.other"}
@@ -133,7 +135,8 @@ class Ways:
         after = f'first: 1, after: "{BEFORE_ALL[place]}"'
         if isinstance(node, GraphQLUnionType):
             for arm in node.types:
-                kinds = f"({after}, kinds: [{arm.name.upper()}])"
+                kind = "RETURN" if arm.name == "OrderReturn" else arm.name.upper()
+                kinds = f"({after}, kinds: [{kind}], {ALL_OF_IT}{', questions: OPEN' * (kind == 'INTERACTION')})"
                 yield Pick(f"{name}{arm.name}", name, "page", arm.name, kinds, self.of(arm.name, deep=False))
         else:
             yield Pick(name, name, "page", node.name, f"({after})", self.of(node.name, deep=False))
@@ -143,6 +146,7 @@ class Ways:
 IDS = {
     "babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store",
     "segmentId": "Segment", "mergeId": "Merge", "blockId": "IdentityBlock", "consentId": "Consent",
+    "questionId": "Question",
 }  # fmt: skip
 ANY = {
     "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',
@@ -229,7 +233,9 @@ class Expected:
             return {"id": f"{pick.of}:{getattr(row, f'{snake(pick.name)}_id')}"}
         if pick.shape == "page":
             if pick.arguments.find("kinds") > 0:
-                self.proved.add(f"{type_name}.{pick.name}(kinds)")
+                self.proved |= {
+                    f"{type_name}.{pick.name}({way})" for way in ("kinds", "channels", "since", "until", "questions")
+                }
                 if not self.reads(pick.of):
                     return {"edges": []}
             node = self.object(pick.of, pick.below, (*path, "edges", 0, "node"))
@@ -294,6 +300,7 @@ SAID: dict[str, Any | Callable[[Expected], Any]] = {
     "Merge.formerId": lambda to: f"Member:{to.rows['Merge'].absorbed_id}",
     "MergeSuggestion.reasons": ["GIVEN_TOGETHER"],
     "MergeSuggestion.kinds": ["CARD", "POS_ID"],
+    "Interaction.promiseState": lambda to: "OPEN" if to.rows["Interaction"].promise_task_id else None,
     "Order.lineCount": 1,
     "Consent.isInForce": True,
     "Order.goodsCount": 1,

@@ -10,6 +10,10 @@ from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectT
 import api
 from api.errors import Code
 from api.schema import build_schema, schema_sdl
+from api.schema.care.timeline import TimelineChannel, TimelineKind
+from domain.care.interactions import InteractionKind
+from domain.commerce.orders import OrderChannel
+from domain.platform.sources import Channel
 
 ROOT = Path(__file__).parents[2]
 STATIC = Path(api.__file__).parent / "static"
@@ -73,3 +77,9 @@ def test_graphiql_loads_nothing_from_elsewhere() -> None:
     assert re.findall(r"https?://[^$`\"]*", page) == []
     for path in re.findall(r'(?:src|href)="/static/([^"]+)"', page):
         assert (STATIC / path).is_file(), path
+
+
+def test_the_timeline_is_narrowed_by_every_kind_and_channel_there_is() -> None:
+    """Its enums say again what the tables hold; a new kind of word or way must be asked for, too."""
+    assert {"ORDER", "RETURN", "MESSAGE", "INTERACTION", *InteractionKind} == set(TimelineKind)
+    assert {*Channel, *OrderChannel} == set(TimelineChannel)

@@ -7,7 +7,9 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 from api.schema import build_schema
 from api.schema.scalars import wire_datetime
 from domain.care.leases import Lease
+from domain.care.questions import Question
 from domain.care.queues import take_next
+from domain.commerce.orders import OrderReturn
 from domain.platform.clock import set_business_clock
 from domain.platform.roles import Role
 from domain.platform.sources import Source
@@ -168,6 +170,45 @@ async def test_pages_of_equal_times_hold_every_row_once(ask: Ask) -> None:
             break
         after = page["pageInfo"]["endCursor"]
     assert len(seen) == len(set(seen)) == 10
+
+
+async def test_the_timeline_is_narrowed_by_kind_way_time_and_open_questions(ask: Ask) -> None:
+    member, day = await make_member(), timedelta(days=1)
+    bought = await make_order(member, 5)
+    await OrderReturn.create(
+        source="t", external_id="1", order_id=bought.id, returned_at=NOON - 4 * day, amount="1.00", payload_hash="-"
+    )
+    await make_visit(member, 3, topic="visit")
+    asked = await make_visit(member, 2, topic="asked", kind="QUESTION", channel="WECOM")
+    question = await Question.create(interaction_id=asked.id, place=1, text="Which size?", asked_at=NOON)
+    other = await make_order(await make_member())
+    await OrderReturn.create(
+        source="t", external_id="2", order_id=other.id, returned_at=NOON, amount="1.00", payload_hash="-"
+    )
+    operator = await make_actor(Role.OPERATOR)
+
+    async def seen(narrowed: str) -> list[str]:
+        text = f"""query($id: ID!) {{ member(id: $id) {{ timeline(first: 2{narrowed}) {{ totalCount edges {{ node {{
+          __typename ... on Interaction {{ topic }} ... on OrderReturn {{ order {{ id }} }} }} }} }} }} }}"""
+        page = (await ask(operator, text, id=f"Member:{member.id}")).data["member"]["timeline"]
+        return [str(page["totalCount"])] + [
+            edge["node"].get("topic") or edge["node"]["__typename"] for edge in page["edges"]
+        ]
+
+    assert await seen("") == ["4", "asked", "visit"]
+    assert await seen(", kinds: [QUESTION, RETURN]") == ["2", "asked", "OrderReturn"]
+    assert await seen(", kinds: [INTERACTION]") == ["2", "asked", "visit"]
+    assert await seen(", channels: [POS]") == ["2", "OrderReturn", "Order"]
+    assert await seen(", channels: [WECOM, STORE]") == ["2", "asked", "visit"]
+    assert await seen(f', since: "{(NOON - 4 * day).isoformat()}", until: "{(NOON - 2 * day).isoformat()}"') == [
+        "2", "visit", "OrderReturn",
+    ]  # fmt: skip
+    assert await seen(", questions: OPEN") == ["1", "asked"]
+    await question.update_from_dict({"answer": "Four.", "answered_at": NOON}).save(
+        update_fields=["answer", "answered_at"]
+    )
+    assert await seen(", questions: OPEN") == ["0"]
+    assert await seen(", questions: ANSWERED") == ["1", "asked"]
 
 
 async def test_values_come_in_their_wire_form_and_language(ask: Ask) -> None:

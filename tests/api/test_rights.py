@@ -175,6 +175,10 @@ ARGUMENTS = {
     "Viewer.festivals(from)": ("", True),
     "Viewer.festivals(to)": ("", True),
     "Member.timeline(kinds)": ("", True),  # by the ways above: each kind by itself
+    "Member.timeline(channels)": ("", True),  # these only narrow what the ways above prove
+    "Member.timeline(since)": ("", True),
+    "Member.timeline(until)": ("", True),
+    "Member.timeline(questions)": ("", True),
 }
 
 
@@ -277,7 +281,7 @@ PAYLOADS = {
     "Member": ("recordConsent", '{ memberId: "{Member}", purpose: CARE, channel: SMS, state: WITHDRAWN, how: "call" }',
                "ConsentRecorded", "member"),
     "Baby": ("reportBirth", '{ babyId: "{Baby}", bornOn: "2017-06-03", saidBy: MEMBER }', "BirthReported", "baby"),
-    "Interaction": ("logInteraction", '{ memberId: "{Member}", kind: CALL, channel: CALL, note: "Well." }',
+    "Interaction": ("logInteraction", '{ memberId: "{Member}", kind: CALL, channel: CALL, note: "!", questions: "?" }',
                     "InteractionLogged", "interaction"),
     "Order": ("recordOrder", RECEIPT, "OrderRecorded", "order"),
     "Message": ("sendMessage", '{ memberId: "{Member}", channel: SMS, purpose: CARE, text: "All is well with us." }',

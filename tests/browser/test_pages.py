@@ -365,6 +365,54 @@ async def test_an_advisor_finds_a_member_by_her_last_digits_and_logs_a_visit(
     assert await Interaction.filter(member_id=member.id, note="买了尿不湿，问起辅食。").count() == 1
 
 
+@pytest.mark.parametrize("zh", [False, True])
+async def test_a_promise_at_the_till_waits_on_the_desk_and_a_question_is_answered(
+    db: str, site: str, browser: Browser, zh: bool
+) -> None:
+    await set_business_clock(NOON)
+    member = await _family()
+    page = await _sign_in(browser, site, Role.ADVISOR, phone=True, zh=zh)
+    await page.goto(f"{site}/store/Member:{member.id}")
+    await page.click("form[action$='/interactions'] summary")
+    await page.fill("#note", "Six weeks old tomorrow.")
+    await page.fill("#topic", "Vaccine")
+    await page.check("input[name=mood][value=WORRIED]")
+    await page.fill("#questions", "Will she have a fever?\n\nMay she bathe?")
+    await page.fill("#promise", "Call after the vaccine")
+    await page.click("button.main")
+    assert text("zh-Hans" if zh else "en", "problem_promise_without_time") in await page.inner_text("[role=alert]")
+    assert await page.input_value("#questions") == "Will she have a fever?\n\nMay she bathe?"
+    assert await page.is_checked("input[name=mood][value=WORRIED]")
+    await page.fill("#call_at", "2017-12-19T15:00")
+    await page.click("button.main")
+    assert await page.inner_text(".notice[role=status] >> nth=0") == text("zh-Hans" if zh else "en", "promise_logged")
+    await _is_accessible(page)
+    said = await Interaction.get(member_id=member.id)
+    task = await CallbackTask.get(id=said.promise_task_id)
+    assert (task.reason["promise"], f"{task.not_before:%F}") == ("Call after the vaccine", "2017-12-19")
+    body = await page.inner_text("main")
+    for words in ("担心", "待兑现", "尚未答复", "已答应她") if zh else ("worried", "to be kept", "not answered yet"):
+        assert words in body
+    await page.click("form[action='/families/answer'] >> nth=0 >> xpath=../summary")
+    await page.fill("#answer-1", "Perhaps for a day.")
+    await page.click("form[action='/families/answer'] >> nth=0 >> button")
+    assert await page.locator("form[action='/families/answer']").count() == 1
+    assert "Perhaps for a day." in await page.inner_text("main")
+    await set_business_clock(task.not_before)
+    desk = await page.context.new_page()
+    await desk.goto(f"{site}/desk")
+    await desk.click("text=" + ("领取下一个" if zh else "Take the next call"))
+    assert "Call after the vaccine" in await desk.inner_text(".why")
+    await desk.check("input[name=disposition][value=REACHED]")
+    await desk.click("form[action='/desk/outcome'] summary")
+    await desk.fill("#questions", "May she sleep on her belly?")
+    await _is_accessible(desk)
+    await desk.click("form[action='/desk/outcome'] button.main")
+    await page.reload()
+    assert ("已兑现" if zh else "kept") in await page.inner_text("main")
+    assert "May she sleep on her belly?" in await page.inner_text("main")
+
+
 async def test_a_member_of_others_and_nobody_at_all_get_the_same_words(db: str, site: str, browser: Browser) -> None:
     await set_business_clock(NOON)
     theirs = await _family()

@@ -16,6 +16,7 @@ from api.schema.mutations import IdempotencyKey, granted, translates
 from domain.care import leases, outcomes, queues
 from domain.care.callbacks import CallbackState, Disposition
 from domain.care.dispositions import FURTHEST_PROMISE, NextStep
+from domain.care.interactions import Heard, Mood
 
 if TYPE_CHECKING:
     from api.schema.care.callbacks import CallbackTask
@@ -182,6 +183,15 @@ class LogCallbackOutcomeInput:
         f"by at most {FURTHEST_PROMISE.days} days, and within the contact hours of where she lives and of her store: "
         "outside them it is refused with the next open moment, so that she can be asked while she is on the line.",
     )
+    promise: str = strawberry.field(
+        default="",
+        description="What was promised for `callLaterAt`, in at most 200 characters: it is that call's reason.",
+    )
+    mood: Mood | None = strawberry.field(default=None, description="How she was, as the caller felt it.")
+    questions: list[str] = strawberry.field(
+        default_factory=list,
+        description="What she asked: at most 10, each of 1 to 500 characters; open until `answerQuestion`.",
+    )
 
 
 @strawberry.type
@@ -252,10 +262,13 @@ class CallbackMutations:
         self, info: Info, input: LogCallbackOutcomeInput, idempotency_key: IdempotencyKey
     ) -> LogCallbackOutcomeResult:
         actor, task = info.context.actor, decode_id("CallbackTask", input.task_id)
+        heard = Heard(input.mood, tuple(input.questions), input.promise)
         answers = (outcomes.OutcomeLogged, leases.TaskNotFound, leases.TaskClosed, leases.LeaseLost)
         return await granted(
             info, idempotency_key, input, answers,
-            lambda: outcomes.log_outcome(actor, task, input.fence, input.disposition, input.note, input.call_later_at),
+            lambda: outcomes.log_outcome(
+                actor, task, input.fence, input.disposition, input.note, input.call_later_at, heard
+            ),
             lambda logged: _logged(info, logged),
         )  # fmt: skip
 

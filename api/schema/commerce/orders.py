@@ -44,6 +44,9 @@ class OrderReturn:
     amount: Decimal = column("amount", "Refunded, in the order's currency; positive.")
     source: str = column("source", "The system it came from.")
     external_id: str = column("external_id", "That system's own id for it.")
+    order: Annotated["Order", strawberry.lazy("api.schema.commerce.orders")] | None = relation(
+        "Of which order.", on={"id": "order_id"}
+    )
 
 
 @projected(

@@ -8,7 +8,8 @@ import strawberry
 
 from api.projection import Audit, column, computed, connection, expression, identifier, projected, relation
 from api.projection.pages import Connection
-from api.schema.care.timeline import TimelineEntry, of_kinds
+from api.schema.care.questions import Question
+from api.schema.care.timeline import TimelineEntry, narrowed
 from api.schema.insight.scores import Score
 from api.schema.nodes import Node
 from api.schema.people.babies import Baby
@@ -152,10 +153,18 @@ class Member(Node):
         on={"member_id": "id"},
     )
     timeline: Connection[TimelineEntry] = connection(
-        "Interactions, orders and messages on one line, latest first; kinds that the caller may not read are left out.",
+        "Every touch on one line, latest first: interactions, orders, returns and messages. Kinds that the caller may "
+        "not read are left out.",
         key=(("at", "DESC", "timestamptz"), ("id", "DESC", "uuid")),
         on={"member_id": "id"},
-        find=of_kinds,
+        find=narrowed,
+    )
+    open_questions: list[Question] | None = relation(
+        "What she asked and nobody has answered, oldest first.",
+        on={"member_id": "id"},
+        where="{t}.answered_at IS NULL",
+        order="{t}.asked_at, {t}.id",
+        first=10,
     )
     messages: Connection[Annotated["Message", strawberry.lazy("api.schema.gateway.messages")]] | None = connection(
         "Messages to her, latest first.", key=BY_TIME, on={"member_id": "id"}

@@ -5,7 +5,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.care.callbacks import CallbackKind, CallbackOutcome, CallbackState, CallbackTask, Disposition
-from domain.care.interactions import Direction, Interaction, InteractionKind
+from domain.care.interactions import Direction, Interaction, InteractionKind, Mood
+from domain.care.questions import Question
 from domain.commerce.orders import Order, OrderChannel, OrderLine, OrderReturn
 from domain.gateway.messages import Message, MessageEvent, MessageState
 from domain.insight.scores import Score
@@ -154,16 +155,24 @@ async def _said(make: Builder, house: House, member: Member, babies: list[Baby])
                 set_at=make.at(), expires_at=make.some([make.at(3)], nothing=0.6),
             )  # fmt: skip
     await make.many(Consent, 0, 6, lambda: _consent(make, house, member, baby))
-    await make.many(
+    said = await make.many(
         Interaction, 0, 6,
         lambda: {
             "member_id": member.id, "baby_id": make.some(baby), "kind": make.one(InteractionKind),
             "channel": make.one(Channel), "direction": make.one(Direction), "occurred_at": make.at(),
             "topic": make.text(), "note": make.text(), "staff_id": make.any_of(house.staff),
             "store_id": make.any_of(house.stores), "source": "desk", "external_id": make.key(),
-            "is_synthetic": make.one([True, False]),
+            "is_synthetic": make.one([True, False]), "mood": make.some(Mood),
         },
     )  # fmt: skip
+    for one in said:
+        for place in range(make.chance.choice([0, 0, 1, 3])):
+            is_told = make.chance.random() < 0.4
+            await make.make(
+                Question, interaction_id=one.id, place=place + 1, text=make.text(), asked_at=make.at(3),
+                answer=make.text() or "yes" if is_told else "", answered_at=make.at() if is_told else None,
+                answered_by_id=make.any_of(house.staff) if is_told else None,
+            )  # fmt: skip
     for _ in range(make.chance.randint(0, 5)):
         await _message(make, member, baby)
     for model in house.models:
@@ -286,6 +295,12 @@ async def _to_call(make: Builder, house: House, member: Member, babies: list[Bab
             released_by=make.some([holder.id], nothing=0.8), release_reason=make.some(TEXTS),
             disposition=make.some(Disposition), closed_at=make.some([make.at(5)]),
         )  # fmt: skip
+        if make.chance.random() < 0.4:
+            await make.make(
+                Interaction, member_id=member.id, kind=InteractionKind.VISIT, channel=Channel.STORE,
+                direction=Direction.INBOUND, occurred_at=make.at(), source="store", external_id=make.key(),
+                promise=make.text(), promised_for=make.at(), promise_task_id=task.id,
+            )  # fmt: skip
         for attempt in range(make.chance.randint(0, 3)):
             await make.make(
                 CallbackOutcome, task_id=task.id, attempt=attempt // 2, disposition=make.one(Disposition),

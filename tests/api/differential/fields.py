@@ -1,12 +1,12 @@
 """Fields told a second time: what a row leads to, and the values that are no column."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from domain.platform.actors import Actor
-from tests.api.differential.builder import Row
+from tests.api.differential.builder import NOON, Row
 from tests.api.differential.finders import consents_in_force, in_force
 from tests.api.differential.lists import PAGES, ordered
 from tests.api.differential.sights import Sight, is_live, masked_address, masked_identity, may, same
@@ -19,6 +19,7 @@ TABLES = {
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
     "Merge": "merges", "MergeSuggestion": "merge_suggestions", "IdentityBlock": "identity_blocks",
     "CallbackOutcome": "callback_outcomes", "Consent": "consents", "Store": "stores", "Product": "products",
+    "Question": "questions",
 }  # fmt: skip
 NAMED = {  # to-one relations: (table, own column)
     "Member.household": "household_id", "Member.owner": "owner_id", "Member.store": "store_id",
@@ -28,6 +29,8 @@ NAMED = {  # to-one relations: (table, own column)
     "Order.member": "member_id", "Interaction.staff": "staff_id", "Interaction.store": "store_id",
     "Interaction.baby": "baby_id", "Interaction.member": "member_id", "Message.decision": "decision_id",
     "Message.baby": "baby_id", "Message.member": "member_id", "CallbackTask.owner": "owner_id",
+    "Interaction.promiseTask": "promise_task_id", "Question.answeredBy": "answered_by_id",
+    "Question.interaction": "interaction_id", "OrderReturn.order": "order_id",
     "CallbackTask.store": "store_id", "CallbackTask.baby": "baby_id", "CallbackTask.member": "member_id",
     "Consent.store": "store_id", "Consent.baby": "baby_id", "GuardianConsent.guardian": "member_id",
 }  # fmt: skip
@@ -67,8 +70,21 @@ def named(context: Context, target: str, key: object) -> Thing | None:
     return Thing(target, row) if row is not None and context.sees(target, row) else None
 
 
-ENTRIES = [("Interaction", "interactions", "occurred_at"), ("Order", "orders", "ordered_at"),
-           ("Message", "messages", "created_at")]  # fmt: skip
+def _touches(world: World, member: Row) -> Iterator[tuple[str, str, Row, datetime, str]]:
+    """(type, kind, row, when, channel) of all that stands on a member's timeline."""
+    for row in world.rows("interactions", "member_id", member["id"]):
+        yield "Interaction", row["kind"], row, row["occurred_at"], row["channel"]
+    for row in world.rows("messages", "member_id", member["id"]):
+        yield "Message", "MESSAGE", row, row["created_at"], row["channel"]
+    for row in world.rows("orders", "member_id", member["id"]):
+        yield "Order", "ORDER", row, row["ordered_at"], row["channel"]
+        for back in world.rows("order_returns", "order_id", row["id"]):
+            yield "OrderReturn", "RETURN", back, back["returned_at"], row["channel"]
+
+
+def _is_asked(world: World, row: Row, state: str) -> bool:
+    asked = world.rows("questions", "interaction_id", row["id"])
+    return any((one["answered_at"] is None) == (state == "OPEN") for one in asked)
 
 
 def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -> Callable[[], list[Row]]:
@@ -76,12 +92,17 @@ def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -
     if path != "Member.timeline":
         table = {"consentHistory": "consents"}.get(path.removeprefix("Member."), path.removeprefix("Member."))
         return lambda: context.world.rows(table, "member_id", member["id"])
-    kinds = given.get("kinds")
+    given = {name: value for name, value in given.items() if value is not None}
+    kinds, channels = given.get("kinds"), given.get("channels")
     return lambda: [
-        {**row, "at": row[column], "#type": name}
-        for name, table, column in ENTRIES
-        if may(context.actor, "", name) and (kinds is None or name.upper() in kinds)
-        for row in context.world.rows(table, "member_id", member["id"])
+        {**row, "at": at, "#type": name}
+        for name, kind, row, at, channel in _touches(context.world, member)
+        if may(context.actor, "", name)
+        and (kinds is None or kind in kinds or (name == "Interaction" and "INTERACTION" in kinds))
+        and (channels is None or channel in channels)
+        and ("since" not in given or at >= given["since"])
+        and ("until" not in given or at < given["until"])
+        and ("questions" not in given or _is_asked(context.world, row, given["questions"]))
     ]
 
 
@@ -94,6 +115,28 @@ def _tags(context: Context, member: Row) -> list[Row]:
     uses = [use for use in context.world.rows("member_tags", "member_id", member["id"]) if in_force(use)]
     rows = [{**(context.world.row("tags", use["tag_id"]) or {}), **use} for use in uses]
     return sorted(rows, key=lambda row: (-row["set_at"].timestamp(), row["id"]))
+
+
+def _open_questions(context: Context, member: Row) -> list[Row]:
+    hers = [
+        asked
+        for said in context.world.rows("interactions", "member_id", member["id"])
+        for asked in context.world.rows("questions", "interaction_id", said["id"])
+    ]
+    return ordered([one for one in hers if one["answered_at"] is None], (("asked_at", False), ("id", False)))
+
+
+def _promise(context: Context, said: Row) -> str | None:
+    task = context.world.row("callback_tasks", said["promise_task_id"])
+    if task is None:
+        return None
+    if task["state"] == "CANCELLED":
+        return "CALLED_OFF"
+    if task["state"] == "DONE":
+        return "TRIED" if task["disposition"] in ("NO_ANSWER", "BUSY", "WRONG_NUMBER", None) else "KEPT"
+    if task["state"] != "EXPIRED" and task["expires_at"] > NOON:
+        return "OPEN"
+    return "TRIED" if task["attempts"] else "BROKEN"
 
 
 def _joined(table: str, column: str, own: str, *order: tuple[str, bool]) -> Callable[[Context, Row], list[Row]]:
@@ -118,6 +161,8 @@ LISTS: dict[str, Callable[[Context, Row], list[Row]]] = {
         for task in ordered(context.world.rows("callback_tasks", "member_id", row["id"]), PAGES["Query.callbackTasks"])
         if task["state"] in ("OPEN", "LEASED")
     ],
+    "Member.openQuestions": _open_questions,
+    "Interaction.questions": _joined("questions", "interaction_id", "id", ("place", False), ("id", False)),
     "Household.carers": _joined("members", "household_id", "id", ("joined_on", False), ("id", False)),
     "Household.babies": _joined("babies", "household_id", "id", *FIRST_MADE),
     "Order.lines": _joined("order_lines", "order_id", "id", ("line_no", False)),
@@ -201,6 +246,7 @@ VALUES: dict[str, Callable[[Context, Row], Any]] = {
     "Consent.isInForce": lambda context, row: (
         row["id"] in {one["id"] for one in consents_in_force(context.world, row["member_id"])}
     ),
+    "Interaction.promiseState": _promise,
     "Message.address": _address,
     "Store.distributor": _of("distributors", "distributor_id", "name"),
     "Order.lineCount": lambda context, row: len(context.world.rows("order_lines", "order_id", row["id"])),

@@ -12,7 +12,8 @@ TYPE_NEEDS = {
     "Member": "READ_MEMBERS", "Household": "READ_MEMBERS", "Consent": "READ_MEMBERS", "Baby": "READ_BABIES",
     "GuardianConsent": "READ_BABIES",
     "Identity": "READ_CONTACTS", "Tag": "READ_TAGS", "Order": "READ_ORDERS", "OrderLine": "READ_ORDERS",
-    "OrderReturn": "READ_ORDERS", "Interaction": "READ_INTERACTIONS", "Message": "READ_MESSAGES",
+    "OrderReturn": "READ_ORDERS", "Interaction": "READ_INTERACTIONS",
+    "Question": "READ_INTERACTIONS", "Message": "READ_MESSAGES",
     "Decision": "READ_MESSAGES", "MessageEvent": "READ_MESSAGES", "Score": "READ_SCORES",
     "CallbackTask": "READ_CALLBACKS", "CallbackOutcome": "READ_CALLBACKS", "Staff": "READ_CATALOGUE",
     "Merge": "READ_MEMBERS", "MergeSuggestion": "MERGE_MEMBERS", "IdentityBlock": "MERGE_MEMBERS",
@@ -141,6 +142,7 @@ RULES: dict[str, Callable[[Sight, Row], bool]] = {
     **dict.fromkeys(
         ("Order", "Interaction", "Message", "Decision", "Identity", "Tag", "Consent", "Score"), Sight.of_member
     ),
+    "Question": lambda sight, row: sight.of_member(sight.world.row("interactions", row["interaction_id"]) or {}),
     "CallbackTask": lambda sight, row: sight.may_work_on(row) or sight.of_member(row),
     "Merge": Sight.merge,
     "MergeSuggestion": lambda sight, row: sight.named(row["one_id"]) and sight.named(row["other_id"]),

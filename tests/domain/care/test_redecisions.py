@@ -122,7 +122,8 @@ async def test_a_promised_call_is_asked_about_again(caller: Actor, reason: str, 
         case "LOSS":
             await Baby.filter(id=baby.id).update(stopped_at=make.NOON)
         case "CONSENT_WITHDRAWN":  # by a form that knew nothing of the task
-            await make.make_consent(member, Purpose.PROMOTION, Channel.CALL, state=ConsentState.WITHDRAWN)
+            since = {"state": ConsentState.WITHDRAWN, "given_at": make.NOON + timedelta(hours=1)}
+            await make.make_consent(member, Purpose.PROMOTION, Channel.CALL, **since)
         case "SUPPRESSED_ADDRESS":
             await suppress(Channel.CALL, PHONE, SuppressionReason.STAFF)
         case "QUIET_HOURS":

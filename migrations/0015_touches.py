@@ -1,0 +1,110 @@
+"""Touches: what was heard and promised, questions until they are answered, and every kind of touch on the timeline."""
+
+from tortoise import fields, migrations
+from tortoise.fields.base import OnDelete
+from tortoise.migrations import operations as ops
+from tortoise.migrations.constraints import CheckConstraint
+
+from domain.care.interactions import Mood
+from domain.platform.ids import new_id
+
+QUESTIONS = [
+    ops.CreateModel(
+        name="Question",
+        fields=[
+            ("id", fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+            (
+                "interaction",
+                fields.ForeignKeyField(
+                    "nestling.Interaction",
+                    source_field="interaction_id",
+                    db_constraint=True,
+                    to_field="id",
+                    related_name="questions",
+                    on_delete=OnDelete.CASCADE,
+                ),
+            ),
+            ("place", fields.SmallIntField()),
+            ("text", fields.TextField(unique=False)),
+            ("asked_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ("answer", fields.TextField(default="", unique=False)),
+            ("answered_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            (
+                "answered_by",
+                fields.ForeignKeyField(
+                    "nestling.Staff",
+                    source_field="answered_by_id",
+                    null=True,
+                    db_constraint=True,
+                    to_field="id",
+                    related_name="answers",
+                    on_delete=OnDelete.SET_NULL,
+                ),
+            ),
+        ],
+        options={
+            "table": "questions",
+            "app": "nestling",
+            "unique_together": (("interaction_id", "place"),),
+            "pk_attr": "id",
+            "table_description": "Whose it is, its interaction says: it moves, and goes, with that.",
+        },
+        bases=["Model"],
+    ),
+    ops.AddConstraint(
+        "Question",
+        CheckConstraint(name="questions_an_answer_has_a_time", check="(answer <> '') = (answered_at IS NOT NULL)"),
+    ),
+]
+
+HEARD = [
+    ops.AddField("Interaction", "mood", fields.CharEnumField(null=True, enum_type=Mood, max_length=16)),
+    ops.AddField("Interaction", "promise", fields.CharField(default="", db_default="", max_length=200)),
+    ops.AddField("Interaction", "promised_for", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+    ops.AddField("Interaction", "promise_task_id", fields.UUIDField(null=True)),
+    ops.AddConstraint(
+        "Interaction",
+        CheckConstraint(
+            name="interactions_mood_known", check="mood IN ('PLEASED', 'CALM', 'WORRIED', 'TIRED', 'UPSET')"
+        ),
+    ),
+    ops.AddConstraint(
+        "Interaction",
+        CheckConstraint(
+            name="interactions_a_promise_is_a_call",
+            check="num_nulls(promised_for, promise_task_id) IN (0, 2) AND (promise = '' OR promised_for IS NOT NULL)",
+        ),
+    ),
+]
+
+TIMELINE_BEFORE = """
+CREATE VIEW timeline AS
+    SELECT member_id, occurred_at AS at, id, 'INTERACTION' AS entry FROM interactions
+    UNION ALL
+    SELECT member_id, ordered_at, id, 'ORDER' FROM orders WHERE member_id IS NOT NULL
+    UNION ALL
+    SELECT member_id, created_at, id, 'MESSAGE' FROM messages
+"""
+# One timeline of every touch. Interactions, orders and messages have an index on (member_id, time DESC, id DESC): a
+# page merges these three with her few returns.
+TIMELINE = """
+CREATE VIEW timeline AS
+    SELECT member_id, occurred_at AS at, id, 'INTERACTION' AS entry, kind::text, channel::text FROM interactions
+    UNION ALL
+    SELECT member_id, ordered_at, id, 'ORDER', 'ORDER', channel FROM orders WHERE member_id IS NOT NULL
+    UNION ALL
+    SELECT o.member_id, r.returned_at, r.id, 'RETURN', 'RETURN', o.channel
+        FROM order_returns r JOIN orders o ON o.id = r.order_id WHERE o.member_id IS NOT NULL
+    UNION ALL
+    SELECT member_id, created_at, id, 'MESSAGE', 'MESSAGE', channel FROM messages
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("nestling", "0017_guardian_consents")]
+
+    operations = [
+        *QUESTIONS,
+        *HEARD,
+        ops.RunSQL(f"DROP VIEW timeline; {TIMELINE}", reverse_sql=f"DROP VIEW timeline; {TIMELINE_BEFORE}"),
+    ]
