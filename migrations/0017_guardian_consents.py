@@ -82,7 +82,9 @@ class Migration(migrations.Migration):
         ),
         ops.RunSQL(
             "CREATE INDEX guardian_consents_baby_idx ON guardian_consents (baby_id, given_at DESC, id DESC); "
-            "CREATE INDEX guardian_consents_member_idx ON guardian_consents (member_id)",
-            reverse_sql="DROP INDEX guardian_consents_member_idx; DROP INDEX guardian_consents_baby_idx",
+            "CREATE INDEX guardian_consents_member_idx ON guardian_consents (member_id); "
+            "CREATE TRIGGER guardian_consents_follow_merged_members AFTER INSERT ON guardian_consents "
+            "REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION follow_merged_members()",
+            reverse_sql="DROP TRIGGER guardian_consents_follow_merged_members ON guardian_consents; DROP INDEX guardian_consents_member_idx; DROP INDEX guardian_consents_baby_idx",
         ),
     ]

@@ -90,9 +90,15 @@ RULES: dict[str, Rule] = {
         },
         ("reason_code",), "A code.",
     ),
+    "questions": Rule(
+        Deed.DELETE, f"t.interaction_id IN (SELECT i.id FROM interactions i WHERE {HERS.replace('t.', 'i.')})"
+    ),
     "interactions": Rule(
         Deed.CHANGE, HERS,
-        {"topic": "''", "note": "''", "baby_id": "NULL", "external_id": "t.id::text"},
+        {
+            "topic": "''", "note": "''", "mood": "NULL", "promise": "''", "baby_id": "NULL",
+            "external_id": "t.id::text",
+        },
         ("source",), "The system in which somebody wrote; that there was a touch is the staff's work.",
     ),
     "messages": Rule(
@@ -152,6 +158,7 @@ RULES: dict[str, Rule] = {
             "name_key": "NULL", "name_initials": "NULL", "language": "'en'", "jurisdiction": "'US'",
             "time_zone": "'UTC'", "owner_id": "NULL", "store_id": "NULL", "source": "'erased'",
             "external_id": "t.id::text", "handling_note": "NULL", "merged_into_id": "NULL",
+            "provenance": "NULL",
         },
         ("joined_channel", "joined_campaign"), "Our campaign: how many it brought stays countable.",
     ),

@@ -80,6 +80,10 @@ SECTIONS: dict[str, Section] = {
         "order_return_lines", f"t.order_return_id IN (SELECT r.id FROM order_returns r WHERE r.order_id IN {ORDERS})"
     ),
     "interactions": Section("interactions", HERS, "t.occurred_at, t.id", adds=STORE),
+    "questions": Section(
+        "questions", "t.interaction_id IN (SELECT i.id FROM interactions i WHERE i.member_id = ANY(:members))",
+        "t.asked_at, t.id",
+    ),
     "messages": Section("messages", HERS, "t.created_at, t.id", {"lease_owner": "a worker's own name"}),
     "message_events": Section(
         "message_events", "t.message_id IN (SELECT m.id FROM messages m WHERE m.member_id = ANY(:members))"

@@ -37,6 +37,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("merge_suggestions", "one_id"): Rule.STAYS,
     ("merge_suggestions", "other_id"): Rule.STAYS,
     ("audit_entries", "member_ids"): Rule.STAYS,
+    ("consents_in_force", "member_id"): Rule.STAYS,  # triggers keep it in step with consents
+    ("guardian_consents", "member_id"): Rule.MOVES,
     ("member_facts", "member_id"): Rule.STAYS,  # the database notes who changed, and facts are made anew
     ("member_facts", "household_id"): Rule.STAYS,
     ("member_changes", "member_id"): Rule.STAYS,

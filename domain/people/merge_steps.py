@@ -99,21 +99,28 @@ WITH gone AS (
 )
 {_TELL} 'scores', id::text, 'DELETED', to_jsonb(gone), NULL::jsonb FROM gone ORDER BY id
 """
-# Each one's latest word for a purpose and channel; one of them says no, and the latest of all says yes.
+# Each one's latest words for a purpose and channel, in general and about a baby: where one of them says no and the
+# other said yes later. A no in general is said again after a yes about a baby too.
 _STRICTEST = """
-SELECT purpose, channel, max(given_at) AS at FROM (
-    SELECT DISTINCT ON (member_id, purpose, channel) * FROM consents WHERE member_id IN ($1, $2)
-    ORDER BY member_id, purpose, channel, given_at DESC, id DESC
-) latest
-GROUP BY purpose, channel
-HAVING bool_or(state = 'WITHDRAWN') AND (array_agg(state ORDER BY given_at DESC, id DESC))[1] = 'GRANTED'
-ORDER BY purpose, channel
+SELECT l.purpose, l.channel, l.baby_id, max(o.given_at) AS at
+FROM consents_in_force l
+JOIN consents_in_force o ON o.member_id IN ($1, $2) AND o.member_id <> l.member_id
+    AND (o.purpose, o.channel, o.state) = (l.purpose, l.channel, 'GRANTED')
+    AND (l.baby_id IS NULL OR o.baby_id = l.baby_id)
+    AND (o.given_at, o.consent_id) > (l.given_at, l.consent_id)
+WHERE l.member_id IN ($1, $2) AND l.state = 'WITHDRAWN'
+GROUP BY l.purpose, l.channel, l.baby_id
+ORDER BY l.purpose, l.channel, l.baby_id
 """
 _SAY_NO = f"""
 WITH new AS (
-    INSERT INTO consents (id, member_id, purpose, channel, state, given_at, source, how, text_version, text_hash)
-    SELECT g.id, $2, g.purpose, g.channel, 'WITHDRAWN', greatest(g.at, business_now()), 'RULE', 'merge', '', ''
-    FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[]) AS g (id, purpose, channel, at)
+    INSERT INTO consents (
+        id, member_id, purpose, channel, baby_id, state, given_at, source, how, text_version, text_hash
+    )
+    SELECT g.id, $2, g.purpose, g.channel, g.baby_id, 'WITHDRAWN', greatest(g.at, business_now()), 'RULE', 'merge', '',
+        ''
+    FROM unnest($4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::timestamptz[])
+        AS g (id, purpose, channel, baby_id, at)
     WHERE $3::uuid IS NOT NULL
     RETURNING *
 )
@@ -260,7 +267,7 @@ async def _combine_consents(both: list[UUID]) -> None:
     stricter = await connection().execute_query_dict(_STRICTEST, both[1:])
     await connection().execute_query(_moved("consents", "member_id"), both)
     if stricter:
-        columns = [[row[name] for row in stricter] for name in ("purpose", "channel", "at")]
+        columns = [[row[name] for row in stricter] for name in ("purpose", "channel", "baby_id", "at")]
         await connection().execute_query(_SAY_NO, [*both, [new_id() for _ in stricter], *columns])
 
 

@@ -265,7 +265,7 @@ async def stored() -> dict[str, Any]:
         "NextStage": SimpleNamespace(stage="MONTHS_12_24", name="12-24 months", on=date(2018, 6, 3), is_expected=False),
         "TalkingPoint": SimpleNamespace(kind="SAY", code="hello", text="Say hello."),
         "Segment": await Segment.get(),
-        "SegmentCount": SimpleNamespace(members=1, seen=1),
+        "SegmentCount": SimpleNamespace(members=1, seen=2),
         "SegmentOverlap": SimpleNamespace(one=1, other=1, both=1),
         "SegmentWhy": SimpleNamespace(is_in=True),
         "SegmentCondition": SimpleNamespace(
