@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from tortoise.transactions import in_transaction
 
+from domain.care import losses
+from domain.care.losses import BabyContentStopped
 from domain.commerce.order_ingest import OrderLanded, ingest_orders
 from domain.database import connection
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.people import merge_suggestions, merges
-from domain.people.babies import Baby
+from domain.people.babies import Baby, Sex
 from domain.people.consents import Consent, ConsentState
 from domain.people.failures import MemberNotFound
 from domain.people.households import Household
@@ -262,3 +264,35 @@ async def test_merging_resolving_and_registering_at_once_never_deadlock(db: str)
         "- (SELECT count(*) FROM members WHERE status = 'MERGED') AS apart"
     )
     assert rows == [{"left_behind": 0, "apart": 0}]
+
+
+async def test_a_child_whom_both_families_brought_is_one_and_two_again(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    one, other = await make.make_member(), await make.make_member()
+    born = {"born_on": make.NOON.date() - 30 * DAY, "born_source": Source.MEMBER, "born_confidence": 1.0}
+    hers = await make.make_baby(one, **born)
+    same = await make.make_baby(
+        other, **born, nickname="Bean", nickname_key="bean", sex=Sex.FEMALE, due_on=make.NOON.date() - 33 * DAY,
+        due_source=Source.STAFF, due_confidence=0.9,
+    )  # fmt: skip
+    twin = await make.make_baby(other, **born, nickname="Pea", nickname_key="pea", sex=Sex.MALE)
+    task = await make.make_task(other, baby_id=same.id)
+    before = await every_row()
+    merged = await joined(actor, one.id, other.id)
+    assert {baby.id for baby in await Baby.filter(household_id=one.household_id)} == {hers.id, twin.id}
+    kept = await Baby.get(id=hers.id)
+    assert (kept.nickname, kept.sex, kept.due_source) == ("Bean", Sex.FEMALE, Source.STAFF)
+    assert kept.provenance is not None
+    assert set(kept.provenance) == {"nickname", "sex", "due_on"}
+    assert (await type(task).get(id=task.id)).baby_id == hers.id
+    await undone(actor, merged.merge_id)
+    assert await every_row() == before
+
+    again = await merges.MergeChange.all().count()
+    assert again == 0
+    await merge_suggestions.decide(actor, one.id, other.id, is_apart=False)
+    merged = await joined(actor, one.id, other.id)
+    assert isinstance(await losses.stop(actor, hers.id), BabyContentStopped)
+    await undone(actor, merged.merge_id)  # a loss said of the one child is said of both of her rows
+    assert (await Baby.get(id=same.id)).stopped_at == (await Baby.get(id=hers.id)).stopped_at is not None
+    assert (await Baby.get(id=twin.id)).stopped_at is None
