@@ -300,16 +300,21 @@ SELECT g.id, g.household_id, g.nickname, g.nickname_key, g.sex,
        CASE WHEN g.born_on IS NOT NULL THEN c.confidence END,
        g.due_on, CASE WHEN g.due_on IS NOT NULL THEN 'IMPORT' END, CASE WHEN g.due_on IS NOT NULL THEN c.confidence END,
        'IMPORT', c.confidence
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::date[], $7::date[])
-    AS g (id, household_id, nickname, nickname_key, sex, born_on, due_on), (SELECT $8::float8 AS confidence) c
+FROM (
+    -- a household that was merged away is looked at as the family that it became
+    SELECT g.*, coalesce(h.merged_into_id, h.id) AS family_id
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::date[], $7::date[])
+        AS g (id, household_id, nickname, nickname_key, sex, born_on, due_on)
+    JOIN households h ON h.id = g.household_id
+) g, (SELECT $8::float8 AS confidence) c
 WHERE NOT EXISTS (
     SELECT FROM babies b
-    WHERE b.household_id = g.household_id AND b.born_on IS NOT DISTINCT FROM g.born_on
+    WHERE b.household_id = g.family_id AND b.born_on IS NOT DISTINCT FROM g.born_on
       AND (g.born_on IS NOT NULL OR b.due_on IS NOT DISTINCT FROM g.due_on)
 ) AND NOT EXISTS (
     -- a file that was written before a loss, or without it, does not bring the baby back under another date
     SELECT FROM babies b
-    WHERE b.household_id = g.household_id AND b.stopped_at IS NOT NULL
+    WHERE b.household_id = g.family_id AND b.stopped_at IS NOT NULL
       AND coalesce(abs(coalesce(b.born_on, b.due_on) - coalesce(g.born_on, g.due_on)) <= 182, true)
 )
 """

@@ -1,4 +1,4 @@
-"""Merge rules: what becomes of every column that names a member or a household when two members are one.
+"""Merge rules: what becomes of every column that names a member, a household or a baby when two members are one.
 
 One table of them all. A test reads PostgreSQL's catalogue and fails when a column is missing here: whoever adds a table
 says what a merge does with it.
@@ -30,6 +30,11 @@ RULES: dict[tuple[str, str], Rule] = {
     ("api_tokens", "member_id"): Rule.STAYS,  # opens nothing while its member is merged away
     ("members", "household_id"): Rule.MOVES,
     ("babies", "household_id"): Rule.MOVES,
+    # of a child whom both families brought
+    ("messages", "baby_id"): Rule.MOVES,
+    ("callback_tasks", "baby_id"): Rule.MOVES,
+    ("interactions", "baby_id"): Rule.MOVES,
+    ("losses", "baby_id"): Rule.MOVES,
     ("members", "merged_into_id"): Rule.STAYS,
     ("households", "merged_into_id"): Rule.STAYS,
     ("merges", "survivor_id"): Rule.STAYS,

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from domain.database import connection
+from domain.people import merge_babies
 from domain.people.merge_rules import KEYS, Rule, tables
 from domain.people.provenance import of_member
 from domain.platform.ids import new_id
@@ -206,6 +207,7 @@ async def apply(merge_id: UUID, survivor: UUID, absorbed: UUID, homes: tuple[UUI
     if homes[0] != homes[1]:
         rows = await connection().execute_query_dict(_LOSSES, families)
         stopped = [UUID(row["row_id"]) for row in rows]
+        await merge_babies.unite(merge_id, _moved("{table}", "{column}"), *homes)
         for table in tables(Rule.MOVES, "household_id"):
             await execute(_moved(table, "household_id"), families)
     await _combine_identities(both)
@@ -312,6 +314,7 @@ async def revert(merge_id: UUID) -> None:
         await connection().execute_query(
             sql.format(told="merge_changes c", these=these), [merge_id, run["first"], run["last"], table]
         )
+    await merge_babies.stop_again(merge_id)
 
 
 # Words of the time in between that stand.

@@ -220,6 +220,21 @@ async def unmerge(
     return MembersUnmerged(merge_id, survivor, absorbed)
 
 
+async def forget(member_id: UUID) -> list[UUID]:
+    """For an erasure of the member: drop the copies that her merges kept, for good, and answer who became part of her.
+
+    Those rows hold what was hers too: whoever erases her empties them with hers. The edges stay, and cannot be undone.
+    Part of the caller's transaction, which holds the lock on the member.
+    """
+    gone = await connection().execute_query_dict("SELECT id FROM members WHERE merged_into_id = $1", [member_id])
+    await connection().execute_query(
+        "DELETE FROM merge_changes WHERE merge_id IN (SELECT g.id FROM merges g JOIN members m ON m.id = g.absorbed_id "
+        "WHERE m.merged_into_id = $1)",
+        [member_id],
+    )
+    return [row["id"] for row in gone]
+
+
 async def join(
     actor: Actor,
     survivor_id: UUID,

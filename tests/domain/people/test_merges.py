@@ -3,21 +3,32 @@
 import asyncio
 from random import Random
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
+from tortoise.transactions import in_transaction
 
+from domain.care import losses
+from domain.care.losses import BabyContentStopped
 from domain.commerce.order_ingest import OrderLanded, ingest_orders
 from domain.database import connection
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.people import merge_suggestions, merges
-from domain.people.babies import Baby
+from domain.people.babies import Baby, Sex
 from domain.people.consents import Consent, ConsentState
 from domain.people.failures import MemberNotFound
+from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind, primary_holder
+from domain.people.member_landing import member_lander
 from domain.people.members import Member, MemberStatus
 from domain.people.merges import KeptApart, MembersMerged, MembersUnmerged, MergePreviewed
+from domain.people.registrations import GivenIdentity, Registration, register
+from domain.people.resolution_plans import Wish
+from domain.people.resolutions import resolve
 from domain.platform.actors import Actor
 from domain.platform.clock import set_business_clock
+from domain.platform.failures import NotPermitted, ValidationError
+from domain.platform.import_rows import LANDED, Row
 from domain.platform.roles import Role
 from domain.platform.sources import Channel, Purpose, Source
 from tests import factories as make
@@ -193,3 +204,95 @@ async def test_any_script_of_merges_and_unmerges_comes_back_to_the_byte(db: str,
         while standing:
             await undone(actor, standing.pop(rng.randrange(len(standing))).merge_id)
         assert await every_row() == before, number
+
+
+async def test_a_file_of_a_family_that_was_merged_brings_no_stopped_baby_back_and_goes_back_with_it(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    old = await Household.create(source="old", external_id="household:H1")
+    one, other = await make.make_member(), await make.make_member(household_id=old.id)
+    await make.make_baby(
+        one, born_on=make.NOON.date() - 30 * DAY, born_source=Source.MEMBER, born_confidence=1.0, stopped_at=make.NOON
+    )
+    merged = await joined(actor, one.id, other.id)
+    born = (make.NOON.date() - 31 * DAY).isoformat()
+    cells = {"external_id": "C9", "household": "H1", "name": "Papa", "baby_born_on": born}
+    land = member_lander(phone_region="US", zone=ZoneInfo("UTC"))
+    async with in_transaction():
+        assert await land("old", [Row(1, cells)]) == [LANDED]
+    papa = await Member.get(external_id="C9")
+    assert papa.household_id == one.household_id
+    assert await Baby.all().count() == 1
+    await undone(actor, merged.merge_id)
+    assert (await Member.get(external_id="C9")).household_id == old.id
+
+
+async def test_what_an_erased_member_left_in_merges_is_forgotten_for_good(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    one, other, third = await people(3, Random(8))
+    first = await joined(actor, one.id, other.id)
+    await joined(actor, third.id, one.id)
+    assert set(await merges.forget(third.id)) == {one.id, other.id}
+    assert await merges.MergeChange.all().count() == 0
+    await Member.filter(id=third.id).update(status="ERASED")
+    assert await merges.unmerge(actor, first.merge_id, "Two people.") == merges.MergeNotFound()
+
+
+async def test_merging_resolving_and_registering_at_once_never_deadlock(db: str) -> None:
+    actor, frontend = await make.make_actor(Role.OPERATOR), make.frontend_actor()
+    rng = Random(13)
+    members = await people(8, rng)
+
+    async def something() -> object:
+        kind, phone = rng.randrange(4), GivenIdentity(IdentityKind.PHONE, f"+1212666010{rng.randrange(4)}")
+        card, other = (GivenIdentity(IdentityKind.CARD, f"card-{rng.randrange(12)}", "brand") for _ in range(2))
+        if kind == 0:
+            one, two = rng.sample(members, 2)
+            return await merges.merge(actor, one.id, two.id)
+        if kind == 1:
+            standing = await merges.Merge.filter(unmerged_at=None).first()
+            return await merges.unmerge(actor, standing.id, "Two people.") if standing else None
+        if kind == 2:
+            return await resolve(frontend, Wish((card, other, phone), rng.choice(["", "pos"])), phone_region="US")
+        return await register(actor, Registration((card, phone), phone_region="US"))
+
+    answers = await asyncio.gather(*(something() for _ in range(80)))
+    assert not [answer for answer in answers if isinstance(answer, ValidationError | NotPermitted)]
+    rows = await connection().execute_query_dict(
+        "SELECT (SELECT count(*) FROM identities i JOIN members m ON m.id = i.member_id "
+        "WHERE m.status = 'MERGED') AS left_behind, "
+        "(SELECT count(*) FROM merges WHERE unmerged_at IS NULL) "
+        "- (SELECT count(*) FROM members WHERE status = 'MERGED') AS apart"
+    )
+    assert rows == [{"left_behind": 0, "apart": 0}]
+
+
+async def test_a_child_whom_both_families_brought_is_one_and_two_again(db: str) -> None:
+    actor = await make.make_actor(Role.OPERATOR)
+    one, other = await make.make_member(), await make.make_member()
+    born = {"born_on": make.NOON.date() - 30 * DAY, "born_source": Source.MEMBER, "born_confidence": 1.0}
+    hers = await make.make_baby(one, **born)
+    same = await make.make_baby(
+        other, **born, nickname="Bean", nickname_key="bean", sex=Sex.FEMALE, due_on=make.NOON.date() - 33 * DAY,
+        due_source=Source.STAFF, due_confidence=0.9,
+    )  # fmt: skip
+    twin = await make.make_baby(other, **born, nickname="Pea", nickname_key="pea", sex=Sex.MALE)
+    task = await make.make_task(other, baby_id=same.id)
+    before = await every_row()
+    merged = await joined(actor, one.id, other.id)
+    assert {baby.id for baby in await Baby.filter(household_id=one.household_id)} == {hers.id, twin.id}
+    kept = await Baby.get(id=hers.id)
+    assert (kept.nickname, kept.sex, kept.due_source) == ("Bean", Sex.FEMALE, Source.STAFF)
+    assert kept.provenance is not None
+    assert set(kept.provenance) == {"nickname", "sex", "due_on"}
+    assert (await type(task).get(id=task.id)).baby_id == hers.id
+    await undone(actor, merged.merge_id)
+    assert await every_row() == before
+
+    again = await merges.MergeChange.all().count()
+    assert again == 0
+    await merge_suggestions.decide(actor, one.id, other.id, is_apart=False)
+    merged = await joined(actor, one.id, other.id)
+    assert isinstance(await losses.stop(actor, hers.id), BabyContentStopped)
+    await undone(actor, merged.merge_id)  # a loss said of the one child is said of both of her rows
+    assert (await Baby.get(id=same.id)).stopped_at == (await Baby.get(id=hers.id)).stopped_at is not None
+    assert (await Baby.get(id=twin.id)).stopped_at is None
