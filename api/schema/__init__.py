@@ -19,6 +19,7 @@ from api.schema.gateway.message_queries import MessageQueries
 from api.schema.gateway.messages_mutations import MessageMutations
 from api.schema.people.babies_mutations import BabyMutations
 from api.schema.people.baby_queries import BabyQueries
+from api.schema.people.feeding_mutations import FeedingMutations
 from api.schema.people.losses_mutations import LossMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
@@ -39,6 +40,7 @@ QUERIES: tuple[type, ...] = (
 MUTATIONS: tuple[type, ...] = (
     MemberMutations,
     BabyMutations,
+    FeedingMutations,
     LossMutations,
     InteractionMutations,
     OrderMutations,

@@ -85,6 +85,9 @@ class AddBabyInput:
     feeding: Feeding | None = strawberry.field(default=None, description="How she is fed.")
     formula_brand: str | None = strawberry.field(default=None, description="At most 100 characters.")
     allergies: str | None = strawberry.field(default=None, description="At most 400 characters.")
+    adopted_on: date | None = strawberry.field(
+        default=None, description="Of an adopted child, the day she came home; with `bornOn`."
+    )
 
 
 @strawberry.input(description="A due date, new or moved.")
@@ -122,6 +125,7 @@ class BabyMutations:
             feeding=input.feeding,
             formula_brand=input.formula_brand,
             allergies=input.allergies,
+            adopted_on=input.adopted_on,
         )
         return await granted(
             info, idempotency_key, input, (babies.BabyAdded,),
