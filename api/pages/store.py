@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.pages.web import ask, back_to, language_of, notice_of, page, problem_text, viewer_of, wish
+from api.pages.years import year_of
 
 KINDS = ("VISIT", "QUESTION", "CHAT", "CALL", "NOTE")
 CHANNELS = {"CALL": "CALL", "CHAT": "WECOM"}
@@ -63,6 +64,7 @@ async def _member(request: Request, problem: str | None, note: str = "", refusal
         viewer,
         zone=member["timeZone"],
         member=member,
+        years={baby["id"]: year_of(baby, language_of(request)) for baby in member["babies"] or ()},
         kinds=KINDS,
         done=request.query_params.get("done"),
         notice=notice_of(request),

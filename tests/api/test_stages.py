@@ -108,7 +108,9 @@ async def test_a_feeding_profile_is_reported_once_a_key_and_read_back(ask: Ask) 
     report = """mutation($input: ReportFeedingInput!, $key: String!) {
       reportFeeding(input: $input, idempotencyKey: $key) {
         __typename
-        ... on FeedingReported { baby { feeding feedingSource formulaStage formulaStageSince packsAtHome packsCountedOn } }
+        ... on FeedingReported {
+          baby { feeding feedingSource formulaStage formulaStageSince packsAtHome packsCountedOn }
+        }
         ... on ValidationError { errors { field } }
       }
     }"""
