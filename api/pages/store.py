@@ -19,6 +19,7 @@ from api.pages.web import (
     viewer_of,
     wish,
 )
+from api.pages.years import year_of
 from domain.care.interactions import Mood
 
 KINDS = ("VISIT", "QUESTION", "CHAT", "CALL", "NOTE")
@@ -78,6 +79,7 @@ async def _member(
         viewer,
         zone=member["timeZone"],
         member=member,
+        years={baby["id"]: year_of(baby, language_of(request)) for baby in member["babies"] or ()},
         kinds=KINDS,
         done=request.query_params.get("done"),
         notice=notice_of(request),

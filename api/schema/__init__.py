@@ -21,6 +21,7 @@ from api.schema.people.babies_mutations import BabyMutations
 from api.schema.people.baby_queries import BabyQueries
 from api.schema.people.erasures_mutations import ErasureMutations
 from api.schema.people.exports_mutations import ExportMutations
+from api.schema.people.feeding_mutations import FeedingMutations
 from api.schema.people.identities_mutations import IdentityMutations
 from api.schema.people.losses_mutations import LossMutations
 from api.schema.people.member_queries import MemberQueries
@@ -50,6 +51,7 @@ MUTATIONS: tuple[type, ...] = (
     IdentityMutations,
     MergeMutations,
     BabyMutations,
+    FeedingMutations,
     LossMutations,
     InteractionMutations,
     OrderMutations,

@@ -76,7 +76,13 @@ class Baby(Model):
     presence_confidence = fields.FloatField(default=1.0)
     feeding = fields.CharEnumField(Feeding, max_length=16, default=Feeding.UNKNOWN)
     feeding_since = fields.DateField(null=True)
+    feeding_source = fields.CharEnumField(Source, max_length=16, null=True)  # of all that is said of feeding
     formula_brand = fields.CharField(max_length=100, null=True)
+    formula_stage = fields.SmallIntField(null=True)  # as on the label, whatever her age says
+    formula_stage_since = fields.DateField(null=True)
+    packs_at_home = fields.SmallIntField(null=True)
+    packs_counted_on = fields.DateField(null=True)
+    adopted_on = fields.DateField(null=True)  # the day she came home; null: born into the family
     allergies = fields.CharField(max_length=400, null=True)
     # Who said what since she was registered, by column; see `provenance`. Dates have columns of their own besides.
     provenance: fields.JSONField[dict[str, Any] | None] = fields.JSONField(null=True)
@@ -98,6 +104,16 @@ class Baby(Model):
             CheckConstraint(name="babies_due_date_has_a_source", check="(due_on IS NULL) = (due_source IS NULL)"),
             CheckConstraint(name="babies_birth_date_has_a_source", check="(born_on IS NULL) = (born_source IS NULL)"),
             CheckConstraint(name="babies_gestation_is_plausible", check="gestation_weeks BETWEEN 20 AND 45"),
+            one_of("babies", "feeding_source", Source),
+            CheckConstraint(name="babies_formula_stage_is_on_a_label", check="formula_stage BETWEEN 1 AND 4"),
+            CheckConstraint(
+                name="babies_formula_stage_has_its_day",
+                check="(formula_stage IS NULL) = (formula_stage_since IS NULL)",
+            ),
+            CheckConstraint(
+                name="babies_packs_were_counted", check="(packs_at_home IS NULL) = (packs_counted_on IS NULL)"
+            ),
+            CheckConstraint(name="babies_packs_are_plausible", check="packs_at_home BETWEEN 0 AND 99"),
         ]
 
 
@@ -119,6 +135,7 @@ class BabyFacts:
     formula_brand: str | None = None
     allergies: str | None = None
     guardian: ConsentEvidence | None = None  # with a new baby: that its carer allows health data to be kept
+    adopted_on: date | None = None  # the day she came home
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +180,7 @@ async def add(
             "WHERE m.id = $1 FOR NO KEY UPDATE OF h",
             [member_id],
         )
-        flaws = _flaws(actor, facts, Standing(), await _today(rows[0]["time_zone"]))
+        flaws = _flaws(actor, facts, Standing(), await local_today(rows[0]["time_zone"]))
         if facts.due_on is None and facts.born_on is None:
             flaws.append(FieldError("bornOn", "A due date or a birth date is needed."))
         if flaws:
@@ -209,7 +226,7 @@ async def report(
         if baby["stopped_at"] is not None:
             return BabyStopped()
         standing = Standing(baby["due_on"], _source(baby["due_source"]), baby["born_on"], _source(baby["born_source"]))
-        flaws = _flaws(actor, facts, standing, await _today(baby["time_zone"]))
+        flaws = _flaws(actor, facts, standing, await local_today(baby["time_zone"]))
         if flaws:
             return ValidationError(tuple(flaws))
         source = facts.said_by or said_by(actor)
@@ -225,7 +242,7 @@ async def report(
             return GuardianConsentNeeded(health)
         if may_overwrite(source, _source(baby["presence_source"])):
             values |= {"presence_source": source, "presence_confidence": CONFIDENCE[source]}
-        await _update(actor, baby_id, values, source)
+        await update_baby(actor, baby_id, values, source)
         await announce_family(baby["household_id"])
         return BabyReported(baby_id, baby["household_id"])
 
@@ -243,6 +260,8 @@ def _flaws(actor: Actor, facts: BabyFacts, standing: Standing, today: date) -> l
         flaws += birth_flaws(facts.born_on, facts.gestation_weeks, standing, today)
     elif facts.gestation_weeks is not None:
         flaws.append(FieldError("gestationWeeks", "Weeks at birth need the birth date."))
+    if facts.adopted_on is not None and (facts.born_on is None or not facts.born_on <= facts.adopted_on <= today):
+        flaws.append(FieldError("adoptedOn", "The day she came home: from her birth, which is needed, until today."))
     texts = {"nickname": facts.nickname, "formulaBrand": facts.formula_brand, "allergies": facts.allergies}
     for field, text in texts.items():
         if text is not None and not 0 < len(text.strip()) <= TEXT_LENGTHS[field]:
@@ -266,7 +285,7 @@ def _columns(facts: BabyFacts, source: Source) -> dict[str, Any]:
         columns |= {"nickname": facts.nickname.strip(), "nickname_key": name_key(facts.nickname)}
     plain = {
         "gestation_weeks": facts.gestation_weeks, "sex": facts.sex, "feeding": facts.feeding,
-        "formula_brand": facts.formula_brand, "allergies": facts.allergies,
+        "formula_brand": facts.formula_brand, "allergies": facts.allergies, "adopted_on": facts.adopted_on,
     }  # fmt: skip
     return columns | {name: value for name, value in plain.items() if value is not None}
 
@@ -304,7 +323,8 @@ async def lock_baby(actor: Actor, baby_id: UUID) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
-async def _update(actor: Actor, baby_id: UUID, values: dict[str, Any], source: Source) -> None:
+async def update_baby(actor: Actor, baby_id: UUID, values: dict[str, Any], source: Source) -> None:
+    """Write columns of a baby that is locked; her version grows. Part of the caller's transaction."""
     parameters = Parameters()
     columns = "".join(f"{column} = {parameters(value)}, " for column, value in values.items())
     columns += f"{telling([one for one in BABY_FIELDS if one in values], source, actor, parameters)}, "
@@ -322,7 +342,8 @@ async def announce_family(household_id: UUID) -> None:
         await announce(MEMBER_TIMELINE, carer["id"])
 
 
-async def _today(zone: str) -> date:
+async def local_today(zone: str) -> date:
+    """The business date in a zone."""
     return (await business_now()).astimezone(ZoneInfo(zone)).date()
 
 

@@ -1,7 +1,7 @@
 """Guardians: that a parent allows what is sensitive about a child to be kept and used. A record of its own.
 
-Feeding, formula brand and allergies are health data of a child (`HEALTH`). They are written only while a guardian
-allows it, used only while she does, and emptied in the moment in which one withdraws.
+Feeding, formula, packs at home and allergies are health data of a child (`HEALTH`). They are written only while a
+guardian allows it, used only while she does, and emptied in the moment in which one withdraws.
 """
 
 import hashlib
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from domain.people.members import Member
 
 HEALTH: Mapping[str, str] = {
-    "feeding": "'UNKNOWN'", "feeding_since": "NULL", "formula_brand": "NULL", "allergies": "NULL",
+    "feeding": "'UNKNOWN'", "feeding_since": "NULL", "feeding_source": "NULL", "formula_brand": "NULL",
+    "formula_stage": "NULL", "formula_stage_since": "NULL", "packs_at_home": "NULL", "packs_counted_on": "NULL",
+    "allergies": "NULL",
 }  # fmt: skip
 """Columns of babies that a guardian's consent gates, and what they are without it."""
 NO_GUARDIANS = (CarerRole.NANNY, CarerRole.OTHER)

@@ -81,6 +81,9 @@ async def one_of_each() -> World:
         due_source=Source.MEMBER, due_confidence=0.9, born_on=date(2017, 6, 3), born_source=Source.MEMBER,
         born_confidence=1.0, gestation_weeks=39, presence_source=Source.MEMBER, presence_confidence=0.8,
         feeding=Feeding.BREAST, feeding_since=date(2017, 6, 4), formula_brand="None yet", allergies="Nuts",
+        feeding_source=Source.MEMBER,
+        formula_stage=1, formula_stage_since=date(2017, 6, 5), packs_at_home=2, packs_counted_on=date(2017, 6, 6),
+        adopted_on=date(2017, 6, 7),
     )  # fmt: skip
     await make_guardian_consent(baby, mother)
     await _trade(mother, nora, shop)

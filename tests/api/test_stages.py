@@ -100,3 +100,27 @@ async def test_the_festivals_of_some_days_are_told_in_the_callers_language(ask: 
     for wrong in ({"from": "2018-06-02", "to": "2018-06-01"}, {"from": "2018-01-01", "to": "2020-01-01"},
                   {"from": "1850-01-01", "to": "1850-01-02"}):  # fmt: skip
         assert (await ask(actor, query, **wrong)).codes == ["BAD_USER_INPUT"]
+
+
+async def test_a_feeding_profile_is_reported_once_a_key_and_read_back(ask: Ask) -> None:
+    mother = await make_member()
+    baby = await make_baby(mother, born_on=date(2017, 6, 3), born_source="MEMBER")
+    report = """mutation($input: ReportFeedingInput!, $key: String!) {
+      reportFeeding(input: $input, idempotencyKey: $key) {
+        __typename
+        ... on FeedingReported {
+          baby { feeding feedingSource formulaStage formulaStageSince packsAtHome packsCountedOn }
+        }
+        ... on ValidationError { errors { field } }
+      }
+    }"""
+    given = {"babyId": f"Baby:{baby.id}", "feeding": "FORMULA", "formulaStage": 2, "packsAtHome": 4}
+    told = [(await ask(member_actor(mother), report, input=given, key="f")).data["reportFeeding"] for _ in range(2)]
+    assert told[0] == told[1]
+    assert told[0]["baby"] == {
+        "feeding": "FORMULA", "feedingSource": "MEMBER", "formulaStage": 2, "formulaStageSince": "2017-12-15",
+        "packsAtHome": 4, "packsCountedOn": "2017-12-15",
+    }  # fmt: skip
+    wrong = await ask(member_actor(mother), report, input={**given, "formulaStage": 7}, key="g")
+    assert wrong.data["reportFeeding"] == {"__typename": "ValidationError", "errors": [{"field": "formulaStage"}]}
+    assert (await ask(await make_actor(Role.ANALYST), report, input=given, key="h")).codes == ["FORBIDDEN"]

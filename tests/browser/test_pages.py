@@ -357,6 +357,13 @@ async def test_an_advisor_finds_a_member_by_her_last_digits_and_logs_a_visit(
     assert "宝宝：本人提供 · 出生日期：本人提供" in body
     assert "宝宝：根据购物推测，把握 95 % · 预产期：演示虚构" in body
     assert "+12025550123" not in await page.content()
+    # The year ahead: a picture for each baby, the born one's by her age and the expected one's by her due date.
+    born, expected = await page.locator("figure.year").all()
+    assert await born.locator("svg").get_attribute("aria-label") == "Pip未来十二个月的阶段与照护"
+    assert (await born.locator("rect").count(), await born.locator("circle.expected").count()) == (3, 0)
+    assert "2018-01-03 6月龄疫苗：百白破、脊灰、肺炎、乙肝" in await born.inner_text()
+    assert await born.locator("circle").count() > 10
+    assert await expected.locator("circle.expected").count() > 10
     await _is_accessible(page)
     await page.fill("#note", "买了尿不湿，问起辅食。")
     await page.click("button.main")

@@ -214,7 +214,13 @@ class Baby(Node):
     presence_confidence: float = column("presence_confidence", "How sure, in [0, 1].")
     feeding: Feeding = column("feeding", "How she is fed.")
     feeding_since: date | None = column("feeding_since", "Since when.")
+    feeding_source: Source | None = column("feeding_source", "Who said how she is fed, formula and packs included.")
     formula_brand: str | None = column("formula_brand", "Brand of formula.")
+    formula_stage: int | None = column("formula_stage", "Formula stage she is fed, as on the label, 1 to 4.")
+    formula_stage_since: date | None = column("formula_stage_since", "Since when.")
+    packs_at_home: int | None = column("packs_at_home", "Closed packs of formula on `packsCountedOn`.")
+    packs_counted_on: date | None = column("packs_counted_on", "The day on which they were counted.")
+    adopted_on: date | None = column("adopted_on", "The day she came home by adoption; null: born into the family.")
     allergies: str | None = column("allergies", "Known allergies.")
     guardian_consents: list[GuardianConsent] = relation(
         "Whether feeding, formula brand and allergies may be kept and used: latest word first, and that one counts.",

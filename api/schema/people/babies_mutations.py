@@ -129,6 +129,9 @@ class AddBabyInput:
     guardian_consent: GuardianConsentInput | None = strawberry.field(
         default=None, description="Needed with feeding, formula brand or allergies."
     )
+    adopted_on: date | None = strawberry.field(
+        default=None, description="Of an adopted child, the day she came home; with `bornOn`."
+    )
 
 
 @strawberry.input(description="A due date, new or moved.")
@@ -171,6 +174,7 @@ class BabyMutations:
             formula_brand=input.formula_brand,
             allergies=input.allergies,
             guardian=_evidence(input.guardian_consent),
+            adopted_on=input.adopted_on,
         )
         return await granted(
             info, idempotency_key, input, (babies.BabyAdded, guardians.GuardianConsentNeeded, guardians.NotAGuardian),
@@ -251,7 +255,10 @@ def _evidence(given: GuardianConsentInput | None) -> ConsentEvidence | None:
 
 @translates(guardians.GuardianConsentNeeded)
 def _guardian_consent_needed(failure: guardians.GuardianConsentNeeded) -> GuardianConsentNeeded:
-    words = {"feeding": "feeding", "formula_brand": "formulaBrand", "allergies": "allergies"}
+    words = {
+        "feeding": "feeding", "formula_brand": "formulaBrand", "formula_stage": "formulaStage",
+        "packs_at_home": "packsAtHome", "allergies": "allergies",
+    }  # fmt: skip
     return GuardianConsentNeeded(
         message="A parent or legal guardian has to allow that this is kept.",
         fields=[words[name] for name in failure.fields],

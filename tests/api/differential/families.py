@@ -114,6 +114,10 @@ def _baby(make: Builder, household: Household) -> Row:
         "gestation_weeks": make.some([20, 30, 36, 40]), "presence_source": make.one(Source),
         "presence_confidence": make.one([0.5, 1.0, 2 / 3]), "feeding": make.one(Feeding),
         "feeding_since": make.some([date(2017, 1, 31)]), "formula_brand": make.some(TEXTS),
+        **make.one([{}, {
+            "feeding_source": Source.STAFF, "formula_stage": 2, "formula_stage_since": date(2017, 11, 1),
+            "packs_at_home": 0, "packs_counted_on": date(2017, 12, 1), "adopted_on": date(2017, 3, 1),
+        }]),
         "allergies": make.some(TEXTS), "stopped_at": make.some([make.at()], nothing=0.8),
         "version": make.chance.randint(1, 5),
     }  # fmt: skip
