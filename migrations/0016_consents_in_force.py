@@ -17,7 +17,9 @@ SAID = f"""
 CREATE FUNCTION consents_said() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO consents_in_force AS f ({COLUMNS})
-    SELECT DISTINCT ON ({KEY}) {KEY}, state, given_at, id FROM said ORDER BY {KEY}, {LATEST}
+    SELECT DISTINCT ON ({KEY}) {KEY}, state, given_at, id FROM consents
+    WHERE id IN (SELECT s.id FROM said s)  -- as the rows are now: another trigger may have moved them
+    ORDER BY {KEY}, {LATEST}
     ON CONFLICT ({KEY}) DO UPDATE
         SET state = excluded.state, given_at = excluded.given_at, consent_id = excluded.consent_id
         WHERE (excluded.given_at, excluded.consent_id) > (f.given_at, f.consent_id);

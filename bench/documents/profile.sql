@@ -38,8 +38,8 @@ json_build_object(
     SELECT json_agg(json_build_object(
       '__typename', 'Consent', 'purpose', c.purpose, 'channel', c.channel, 'state', c.state, 'givenAt', c.given_at)
       ORDER BY c.purpose, c.channel)
-    FROM (SELECT DISTINCT ON (purpose, channel) purpose, channel, state, given_at FROM consents
-          WHERE member_id = m.id ORDER BY purpose, channel, given_at DESC, id DESC LIMIT 8) c), '[]'),
+    FROM (SELECT purpose, channel, state, given_at FROM consents_in_force
+          WHERE member_id = m.id ORDER BY purpose, channel, baby_id NULLS FIRST LIMIT 8) c), '[]'),
   'contacts', coalesce((
     SELECT json_agg(json_build_object(
       '__typename', 'Identity', 'kind', i.kind,

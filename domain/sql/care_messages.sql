@@ -60,12 +60,9 @@ LEFT JOIN LATERAL (
             FROM members c
             WHERE c.household_id = b.household_id AND c.status = 'ACTIVE'
             ORDER BY EXISTS (
-                SELECT FROM consents k
-                WHERE k.member_id = c.id AND k.purpose = 'CARE' AND k.state = 'GRANTED' AND NOT EXISTS (
-                    SELECT FROM consents n
-                    WHERE n.member_id = k.member_id AND n.purpose = k.purpose AND n.channel = k.channel
-                        AND (n.given_at, n.id) > (k.given_at, k.id)
-                )
+                SELECT FROM consents_in_force k
+                WHERE k.member_id = c.id AND k.purpose = 'CARE' AND k.state = 'GRANTED'
+                    AND (k.baby_id IS NULL OR k.baby_id = y.id)
             ) DESC, c.carer_role = 'MOTHER' DESC, c.id
             LIMIT 1
         )
