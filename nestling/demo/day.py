@@ -9,6 +9,7 @@ from domain.outreach import care_runs
 from domain.platform.clock import business_now, business_offset, set_business_clock
 from nestling.demo.example import choose_example
 from nestling.demo.logins import open_logins
+from nestling.demo.segments import make_segments
 from nestling.demo.steps import EXAMPLE_STEP, LOGINS_STEP, SIZE_STEP, Step, Work
 from nestling.words import counted
 
@@ -77,5 +78,6 @@ STEPS: tuple[Step, ...] = (
     Step(LOGINS_STEP, "Demo logins", open_logins),
     Step("scores", "Training and scoring", train_and_score),
     Step("care", "Care run: what each family should get today", plan_care),
+    Step("segments", "Segments", make_segments),
     Step(EXAMPLE_STEP, "An example family", choose_example),
 )
