@@ -12,6 +12,7 @@ MODEL_MODULES = [
     "domain.people.members",
     "domain.people.identities",
     "domain.people.babies",
+    "domain.people.owners",
     "domain.people.tags",
     "domain.people.consents",
     "domain.commerce.stores",

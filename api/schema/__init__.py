@@ -21,6 +21,7 @@ from api.schema.people.babies_mutations import BabyMutations
 from api.schema.people.losses_mutations import LossMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
+from api.schema.people.owners_mutations import OwnerMutations
 from api.schema.platform.access_mutations import AccessMutations
 from api.schema.platform.viewer import PlatformQueries
 from api.schema.scalars import SCALARS
@@ -32,6 +33,7 @@ MUTATIONS: tuple[type, ...] = (
     MemberMutations,
     BabyMutations,
     LossMutations,
+    OwnerMutations,
     InteractionMutations,
     OrderMutations,
     ReturnMutations,

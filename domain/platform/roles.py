@@ -33,6 +33,8 @@ class Permission(StrEnum):
     WRITE_BABIES = "WRITE_BABIES"
     REOPEN_BABIES = "REOPEN_BABIES"  # take back, for a day, that content about a baby was stopped
     WRITE_TAGS = "WRITE_TAGS"
+    MANAGE_TAGS = "MANAGE_TAGS"  # the catalogue itself, and tagging many at once
+    ASSIGN_OWNERS = "ASSIGN_OWNERS"  # who serves whom, and the hand-over of a leaver's members
     WRITE_CONSENTS = "WRITE_CONSENTS"
     WRITE_INTERACTIONS = "WRITE_INTERACTIONS"
     WRITE_ORDERS = "WRITE_ORDERS"
@@ -56,9 +58,11 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.CONSULTANT: frozenset(_STAFF_READS | _STAFF_WRITES | {_P.REVEAL_CONTACTS}),
     Role.ADVISOR: frozenset(_STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS}),
     Role.STORE_MANAGER: frozenset(
-        _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REVEAL_CONTACTS, _P.REOPEN_BABIES}
+        _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REVEAL_CONTACTS, _P.REOPEN_BABIES, _P.ASSIGN_OWNERS}
     ),
-    Role.OPERATOR: frozenset(_STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REOPEN_BABIES}),
+    Role.OPERATOR: frozenset(
+        _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REOPEN_BABIES, _P.ASSIGN_OWNERS, _P.MANAGE_TAGS}
+    ),
     Role.ANALYST: frozenset(
         {
             _P.READ_MEMBERS, _P.SEARCH_MEMBERS, _P.READ_TAGS, _P.READ_ORDERS, _P.READ_SCORES, _P.READ_MESSAGES,

@@ -22,6 +22,7 @@ from domain.people.consents import Consent
 from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
 from domain.people.members import CarerRole, Member
+from domain.people.owners import OwnerAssignment
 from domain.people.tags import MemberTag, Tag, TagFamily
 from domain.platform.accounts import Account
 from domain.platform.actors import Actor
@@ -63,6 +64,10 @@ async def one_of_each() -> World:
         due_source=Source.MEMBER, due_confidence=0.9, born_on=date(2017, 6, 3), born_source=Source.MEMBER,
         born_confidence=1.0, gestation_weeks=39, presence_source=Source.MEMBER, presence_confidence=0.8,
         feeding=Feeding.BREAST, feeding_since=date(2017, 6, 4), formula_brand="None yet", allergies="Nuts",
+    )  # fmt: skip
+    await OwnerAssignment.create(
+        member_id=mother.id, staff_id=nora.id, previous_id=nora.id, assigned_by_id=nora.id, reason="Back from leave.",
+        assigned_at=NOON - DAY,
     )  # fmt: skip
     await _trade(mother, nora, shop)
     await _say_of(mother)
@@ -183,6 +188,7 @@ async def stored() -> dict[str, Any]:
         "OrderLine": line,
         "OrderReturn": await OrderReturn.filter(order_id=order.id).first(),
         "Interaction": await Interaction.all().order_by("-occurred_at", "-id").first(),
+        "OwnerAssignment": await OwnerAssignment.get(),
         "Question": await Question.all().order_by("-asked_at", "-id").first(),
         "Message": message,
         "MessageEvent": await MessageEvent.filter(message_id=message.id).order_by("id").first(),

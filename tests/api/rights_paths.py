@@ -124,7 +124,7 @@ class Ways:
 
 # argument -> whose id it takes; the others take a member's
 IDS = {"babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store",
-       "questionId": "Question"}  # fmt: skip
+       "questionId": "Question", "fromStaffId": "Staff"}  # fmt: skip
 ANY = {
     "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',
     "DateTime": '"2017-06-01T00:00:00+00:00"',

@@ -49,6 +49,9 @@ FIELDS = {
     "stopBabyContent": "... on BabyContentStopped { baby { stoppedAt } withdrawnMessages withdrawnCalls "
     "withdrawnScores reopenUntil }",
     "reopenBabyContent": "... on BabyContentReopened { baby { stoppedAt } } ... on ReopenTooLate { until }",
+    "answerQuestion": "... on QuestionAnswered { question { answer } }",
+    "assignOwner": "... on OwnerAssigned { member { owner { id } ownerHistory { staff { id } reason } } calls }",
+    "handOver": "... on HandedOver { members calls shares { members staff { id } } }",
     "logInteraction": "... on InteractionLogged { interaction { note staff { id } } member { id } }",
     "recordOrder": "... on OrderRecorded { order { id total lines { quantity amount } } member { id } isNew } "
     "... on OrderConflict { order { id } } ... on ProductsNotFound { products }",
@@ -318,7 +321,7 @@ NEEDS = {
     "recordConsent": Permission.WRITE_CONSENTS, "addBaby": Permission.WRITE_BABIES,
     "reportDueDate": Permission.WRITE_BABIES, "reportBirth": Permission.WRITE_BABIES,
     "stopBabyContent": Permission.WRITE_BABIES, "reopenBabyContent": Permission.REOPEN_BABIES,
-    "logInteraction": Permission.WRITE_INTERACTIONS,
+    "logInteraction": Permission.WRITE_INTERACTIONS, "assignOwner": Permission.ASSIGN_OWNERS,
     "recordOrder": Permission.WRITE_ORDERS, "recordReturn": Permission.WRITE_ORDERS,
     "sendMessage": Permission.SEND_MESSAGES, "takeNextCallback": Permission.WORK_CALLBACKS,
     "openCallback": Permission.WORK_CALLBACKS, "renewCallback": Permission.WORK_CALLBACKS,
@@ -342,6 +345,7 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "reportBirth": {"babyId": baby, "bornOn": "2017-12-01"},
         "stopBabyContent": {"babyId": baby},
         "reopenBabyContent": {"babyId": baby, "reason": "A mistake."},
+        "assignOwner": {"memberId": member},
         "logInteraction": {"memberId": member, "kind": "NOTE", "channel": "CALL", "note": "Hello."},
         "recordOrder": receipt("R-1", memberId=member),
         "recordReturn": came_back("B-1", 1),

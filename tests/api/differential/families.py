@@ -17,6 +17,7 @@ from domain.people.households import Household
 from domain.people.identities import Identity, IdentityKind
 from domain.people.members import CarerRole, Member, MemberStatus
 from domain.people.names import name_initials, name_key
+from domain.people.owners import OwnerAssignment
 from domain.people.tags import MemberTag
 from domain.platform.sources import Channel, Purpose, Source
 from tests.api.differential.builder import CATEGORIES, NAMES, NOON, TEXTS, Builder, Row
@@ -111,6 +112,11 @@ async def _said(make: Builder, house: House, member: Member, babies: list[Baby])
                 set_at=make.at(), expires_at=make.some([make.at(3)], nothing=0.6),
             )  # fmt: skip
     await make.many(Consent, 0, 6, lambda: _consent(make, house, member))
+    for _ in range(make.chance.choice([0, 1, 1, 3])):
+        await OwnerAssignment.create(
+            member_id=member.id, staff_id=make.any_of(house.staff), previous_id=make.any_of(house.staff),
+            assigned_by_id=make.any_of(house.staff), reason=make.text(), assigned_at=make.at(3),
+        )  # fmt: skip
     said = await make.many(
         Interaction, 0, 6,
         lambda: {

@@ -25,7 +25,7 @@ TABLES = [
     "distributors", "stores", "staff", "accounts", "households", "members", "babies", "identities", "tags",
     "member_tags", "consents", "products", "orders", "order_lines", "order_returns", "interactions", "decisions",
     "messages", "message_events", "scoring_models", "scores", "callback_tasks", "callback_outcomes",
-    "questions",
+    "questions", "owner_assignments",
 ]  # fmt: skip
 JSON_COLUMNS = {
     ("callback_tasks", "reason"), ("callback_tasks", "talking_points"), ("decisions", "reasons"), ("scores", "reasons"),
