@@ -15,6 +15,7 @@ MODEL_MODULES = [
     "domain.people.merges",
     "domain.people.merge_suggestions",
     "domain.people.babies",
+    "domain.people.owners",
     "domain.people.tags",
     "domain.people.consents",
     "domain.people.guardians",

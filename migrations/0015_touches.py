@@ -77,6 +77,55 @@ HEARD = [
     ),
 ]
 
+
+def _staff(column: str, related_name: str) -> tuple[str, fields.Field]:
+    return column, fields.ForeignKeyField(
+        "nestling.Staff",
+        source_field=f"{column}_id",
+        null=True,
+        db_constraint=True,
+        to_field="id",
+        related_name=related_name,
+        on_delete=OnDelete.SET_NULL,
+    )
+
+
+OWNERS = [
+    ops.CreateModel(
+        name="OwnerAssignment",
+        fields=[
+            ("id", fields.BigIntField(primary_key=True, generated=True, unique=True, db_index=True)),
+            (
+                "member",
+                fields.ForeignKeyField(
+                    "nestling.Member",
+                    source_field="member_id",
+                    db_constraint=True,
+                    to_field="id",
+                    related_name="owner_assignments",
+                    on_delete=OnDelete.RESTRICT,
+                ),
+            ),
+            _staff("staff", "assignments"),
+            _staff("previous", "given_up"),
+            _staff("assigned_by", "assigned"),
+            ("reason", fields.CharField(default="", db_default="", max_length=200)),
+            ("assigned_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+        ],
+        options={
+            "table": "owner_assignments",
+            "app": "nestling",
+            "pk_attr": "id",
+            "table_description": "A change of the owner, and whose the member was before.",
+        },
+        bases=["Model"],
+    ),
+    ops.RunSQL(
+        "CREATE INDEX owner_assignments_member_idx ON owner_assignments (member_id, assigned_at DESC, id DESC)",
+        reverse_sql="DROP INDEX owner_assignments_member_idx",
+    ),
+]
+
 TIMELINE_BEFORE = """
 CREATE VIEW timeline AS
     SELECT member_id, occurred_at AS at, id, 'INTERACTION' AS entry FROM interactions
@@ -106,5 +155,6 @@ class Migration(migrations.Migration):
     operations = [
         *QUESTIONS,
         *HEARD,
+        *OWNERS,
         ops.RunSQL(f"DROP VIEW timeline; {TIMELINE}", reverse_sql=f"DROP VIEW timeline; {TIMELINE_BEFORE}"),
     ]

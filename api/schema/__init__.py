@@ -28,6 +28,7 @@ from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
 from api.schema.people.merge_queries import MergeQueries
 from api.schema.people.merges_mutations import MergeMutations
+from api.schema.people.owners_mutations import OwnerMutations
 from api.schema.platform.access_mutations import AccessMutations
 from api.schema.platform.viewer import PlatformQueries
 from api.schema.scalars import SCALARS
@@ -53,6 +54,7 @@ MUTATIONS: tuple[type, ...] = (
     BabyMutations,
     FeedingMutations,
     LossMutations,
+    OwnerMutations,
     InteractionMutations,
     OrderMutations,
     ReturnMutations,

@@ -15,6 +15,7 @@ from domain.people.identities import SHAREABLE, IdentityKind
 from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, flaw_of, standing_blocks
 from domain.people.members import NAME_LENGTH, CarerRole
 from domain.people.names import name_initials, name_key
+from domain.people.owners import note_first_owner
 from domain.people.phones import is_fictional, normalised_email, normalised_phone
 from domain.people.places import canonical_language, place_flaws
 from domain.people.provenance import said_by, system_of
@@ -223,6 +224,7 @@ async def _insert_member(actor: Actor, given: Registration, household_id: UUID, 
     await connection().execute_query(
         f"INSERT INTO members ({', '.join(values)}) VALUES ({places})", list(values.values())
     )
+    await note_first_owner(member_id, actor.staff_id, now)
     return member_id
 
 

@@ -37,6 +37,8 @@ class Permission(StrEnum):
     EXPORT_MEMBERS = "EXPORT_MEMBERS"  # all that is known of one; a member: of herself
     ERASE_MEMBERS = "ERASE_MEMBERS"  # a member: herself
     WRITE_TAGS = "WRITE_TAGS"
+    MANAGE_TAGS = "MANAGE_TAGS"  # the catalogue itself, and tagging many at once
+    ASSIGN_OWNERS = "ASSIGN_OWNERS"  # who serves whom, and the hand-over of a leaver's members
     WRITE_CONSENTS = "WRITE_CONSENTS"
     WRITE_INTERACTIONS = "WRITE_INTERACTIONS"
     WRITE_ORDERS = "WRITE_ORDERS"
@@ -61,13 +63,15 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.CONSULTANT: frozenset(_STAFF_READS | _STAFF_WRITES | {_P.REVEAL_CONTACTS}),
     Role.ADVISOR: frozenset(_STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS}),
     Role.STORE_MANAGER: frozenset(
-        _STAFF_READS | _STAFF_WRITES | {_P.WRITE_ORDERS, _P.REVEAL_CONTACTS, _P.REOPEN_BABIES, _P.MERGE_MEMBERS}
+        _STAFF_READS
+        | _STAFF_WRITES
+        | {_P.WRITE_ORDERS, _P.REVEAL_CONTACTS, _P.REOPEN_BABIES, _P.MERGE_MEMBERS, _P.ASSIGN_OWNERS}
     ),
     Role.OPERATOR: frozenset(
         _STAFF_READS
         | _STAFF_WRITES
         | {_P.WRITE_ORDERS, _P.REOPEN_BABIES, _P.MERGE_MEMBERS, _P.EXPORT_MEMBERS, _P.ERASE_MEMBERS}
-        | {_P.READ_SEGMENTS, _P.WRITE_SEGMENTS}
+        | {_P.READ_SEGMENTS, _P.WRITE_SEGMENTS, _P.ASSIGN_OWNERS, _P.MANAGE_TAGS}
     ),
     Role.ANALYST: frozenset(
         {

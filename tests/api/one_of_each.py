@@ -27,6 +27,7 @@ from domain.people.identity_blocks import BlockReason, IdentityBlock
 from domain.people.members import CarerRole, Member, MemberStatus
 from domain.people.merge_suggestions import MergeSuggestion
 from domain.people.merges import Merge, MergeHow
+from domain.people.owners import OwnerAssignment
 from domain.people.tags import MemberTag, Tag, TagFamily
 from domain.platform.accounts import Account
 from domain.platform.actors import Actor
@@ -86,6 +87,10 @@ async def one_of_each() -> World:
         adopted_on=date(2017, 6, 7),
     )  # fmt: skip
     await make_guardian_consent(baby, mother)
+    await OwnerAssignment.create(
+        member_id=mother.id, staff_id=nora.id, previous_id=nora.id, assigned_by_id=nora.id, reason="Back from leave.",
+        assigned_at=NOON - DAY,
+    )  # fmt: skip
     await _trade(mother, nora, shop)
     await _doubt(mother, account)
     await _say_of(mother)
@@ -242,6 +247,7 @@ async def stored() -> dict[str, Any]:
         "OrderLine": line,
         "OrderReturn": await OrderReturn.filter(order_id=order.id).first(),
         "Interaction": await Interaction.all().order_by("-occurred_at", "-id").first(),
+        "OwnerAssignment": await OwnerAssignment.get(),
         "Question": await Question.all().order_by("-asked_at", "-id").first(),
         "Message": message,
         "MessageEvent": await MessageEvent.filter(message_id=message.id).order_by("id").first(),

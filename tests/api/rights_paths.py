@@ -146,7 +146,7 @@ class Ways:
 IDS = {
     "babyId": "Baby", "taskId": "CallbackTask", "outcomeId": "CallbackOutcome", "storeId": "Store",
     "segmentId": "Segment", "mergeId": "Merge", "blockId": "IdentityBlock", "consentId": "Consent",
-    "questionId": "Question",
+    "questionId": "Question", "fromStaffId": "Staff",
 }  # fmt: skip
 ANY = {
     "String": '"x"', "Int": "1", "Boolean": "true", "Date": '"2017-06-01"', "Decimal": '"1"',

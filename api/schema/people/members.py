@@ -16,6 +16,7 @@ from api.schema.people.babies import Baby
 from api.schema.people.consents import BY_SAYING, IN_FORCE, Consent
 from api.schema.people.identities import MASK, Identity, is_her_own
 from api.schema.people.merges import Merge
+from api.schema.people.owners import OwnerAssignment
 from api.schema.people.provenance import OF_MEMBER, Provenance
 from api.schema.people.tags import IN_FORCE as TAG_IN_FORCE
 from api.schema.people.tags import Tag
@@ -140,6 +141,12 @@ class Member(Node):
     )
     store: Annotated["Store", strawberry.lazy("api.schema.commerce.stores")] | None = relation(
         "Her store.", on={"id": "store_id"}
+    )
+    owner_history: list[OwnerAssignment] | None = relation(
+        "Who served her and since when, latest first.",
+        on={"member_id": "id"},
+        order="{t}.assigned_at DESC, {t}.id DESC",
+        first=10,
     )
     joined_by: Annotated["Staff", strawberry.lazy("api.schema.commerce.staff")] | None = relation(
         "Who enrolled her.", on={"id": "joined_by_id"}

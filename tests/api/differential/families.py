@@ -21,6 +21,7 @@ from domain.people.members import CarerRole, Member, MemberStatus
 from domain.people.merge_suggestions import MergeSuggestion, SuggestionState
 from domain.people.merges import Merge, MergeHow
 from domain.people.names import name_initials, name_key
+from domain.people.owners import OwnerAssignment
 from domain.people.tags import MemberTag
 from domain.platform.sources import Channel, Purpose, Source
 from tests.api.differential.builder import CATEGORIES, NAMES, NOON, TEXTS, Builder, Row
@@ -159,6 +160,11 @@ async def _said(make: Builder, house: House, member: Member, babies: list[Baby])
                 set_at=make.at(), expires_at=make.some([make.at(3)], nothing=0.6),
             )  # fmt: skip
     await make.many(Consent, 0, 6, lambda: _consent(make, house, member, baby))
+    for _ in range(make.chance.choice([0, 1, 1, 3])):
+        await OwnerAssignment.create(
+            member_id=member.id, staff_id=make.any_of(house.staff), previous_id=make.any_of(house.staff),
+            assigned_by_id=make.any_of(house.staff), reason=make.text(), assigned_at=make.at(3),
+        )  # fmt: skip
     said = await make.many(
         Interaction, 0, 6,
         lambda: {

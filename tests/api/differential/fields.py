@@ -29,6 +29,8 @@ NAMED = {  # to-one relations: (table, own column)
     "Order.member": "member_id", "Interaction.staff": "staff_id", "Interaction.store": "store_id",
     "Interaction.baby": "baby_id", "Interaction.member": "member_id", "Message.decision": "decision_id",
     "Message.baby": "baby_id", "Message.member": "member_id", "CallbackTask.owner": "owner_id",
+    "OwnerAssignment.staff": "staff_id", "OwnerAssignment.previous": "previous_id",
+    "OwnerAssignment.assignedBy": "assigned_by_id",
     "Interaction.promiseTask": "promise_task_id", "Question.answeredBy": "answered_by_id",
     "Question.interaction": "interaction_id", "OrderReturn.order": "order_id",
     "CallbackTask.store": "store_id", "CallbackTask.baby": "baby_id", "CallbackTask.member": "member_id",
@@ -160,6 +162,12 @@ LISTS: dict[str, Callable[[Context, Row], list[Row]]] = {
         task
         for task in ordered(context.world.rows("callback_tasks", "member_id", row["id"]), PAGES["Query.callbackTasks"])
         if task["state"] in ("OPEN", "LEASED")
+    ],
+    "Member.ownerHistory": _joined("owner_assignments", "member_id", "id", ("assigned_at", True), ("id", True)),
+    "Store.staff": lambda context, row: [
+        one
+        for one in ordered(context.world.rows("staff", "store_id", row["id"]), (("name", False), ("id", False)))
+        if one["is_active"]
     ],
     "Member.openQuestions": _open_questions,
     "Interaction.questions": _joined("questions", "interaction_id", "id", ("place", False), ("id", False)),

@@ -13,7 +13,7 @@ TYPE_NEEDS = {
     "GuardianConsent": "READ_BABIES",
     "Identity": "READ_CONTACTS", "Tag": "READ_TAGS", "Order": "READ_ORDERS", "OrderLine": "READ_ORDERS",
     "OrderReturn": "READ_ORDERS", "Interaction": "READ_INTERACTIONS",
-    "Question": "READ_INTERACTIONS", "Message": "READ_MESSAGES",
+    "Question": "READ_INTERACTIONS", "OwnerAssignment": "READ_CALLBACKS", "Message": "READ_MESSAGES",
     "Decision": "READ_MESSAGES", "MessageEvent": "READ_MESSAGES", "Score": "READ_SCORES",
     "CallbackTask": "READ_CALLBACKS", "CallbackOutcome": "READ_CALLBACKS", "Staff": "READ_CATALOGUE",
     "Merge": "READ_MEMBERS", "MergeSuggestion": "MERGE_MEMBERS", "IdentityBlock": "MERGE_MEMBERS",
@@ -25,7 +25,7 @@ FIELD_NEEDS = {
     "Member.email": "READ_CONTACTS", "Member.handlingNote": "READ_TAGS", "Member.lastOrderedAt": "READ_ORDERS",
     "Member.lastContactAt": "READ_INTERACTIONS", "Message.address": "READ_CONTACTS",
     "Merge.reason": "READ_TAGS", "Message.subject": "READ_MESSAGE_TEXT", "Message.body": "READ_MESSAGE_TEXT",
-    "Message.bodyHtml": "READ_MESSAGE_TEXT",
+    "Message.bodyHtml": "READ_MESSAGE_TEXT", "Store.staff": "ASSIGN_OWNERS",
 }  # fmt: skip
 
 
@@ -140,7 +140,8 @@ RULES: dict[str, Callable[[Sight, Row], bool]] = {
     "Household": lambda sight, row: sight.household(row["id"]),
     "Baby": lambda sight, row: sight.household(row["household_id"]),
     **dict.fromkeys(
-        ("Order", "Interaction", "Message", "Decision", "Identity", "Tag", "Consent", "Score"), Sight.of_member
+        ("Order", "Interaction", "Message", "Decision", "Identity", "Tag", "Consent", "Score", "OwnerAssignment"),
+        Sight.of_member,
     ),
     "Question": lambda sight, row: sight.of_member(sight.world.row("interactions", row["interaction_id"]) or {}),
     "CallbackTask": lambda sight, row: sight.may_work_on(row) or sight.of_member(row),

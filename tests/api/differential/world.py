@@ -27,7 +27,7 @@ TABLES = [
     "interactions", "decisions",
     "messages", "message_events", "merges", "merge_suggestions", "identity_blocks",
     "scoring_models", "scores", "callback_tasks", "callback_outcomes",
-    "questions",
+    "questions", "owner_assignments",
 ]  # fmt: skip
 JSON_COLUMNS = {
     ("merge_suggestions", "evidence"), ("members", "provenance"), ("babies", "provenance"),
