@@ -18,7 +18,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.auth import who_asks
 from api.errors import ApiError, Code
 from api.graphql import execute
-from api.pages.texts import LANGUAGES, WORDS, text
+from api.pages.texts import LANGUAGES, text
+from api.pages.words import WORDS
 from domain.platform.actors import Actor
 from domain.platform.clock import real_now
 from domain.platform.ids import new_id

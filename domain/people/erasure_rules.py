@@ -90,6 +90,7 @@ RULES: dict[str, Rule] = {
         },
         ("reason_code",), "A code.",
     ),
+    "owner_assignments": Rule(Deed.DELETE, HERS),
     "questions": Rule(
         Deed.DELETE, f"t.interaction_id IN (SELECT i.id FROM interactions i WHERE {HERS.replace('t.', 'i.')})"
     ),

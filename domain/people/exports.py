@@ -80,6 +80,7 @@ SECTIONS: dict[str, Section] = {
         "order_return_lines", f"t.order_return_id IN (SELECT r.id FROM order_returns r WHERE r.order_id IN {ORDERS})"
     ),
     "interactions": Section("interactions", HERS, "t.occurred_at, t.id", adds=STORE),
+    "owners": Section("owner_assignments", HERS, "t.assigned_at, t.id"),
     "questions": Section(
         "questions", "t.interaction_id IN (SELECT i.id FROM interactions i WHERE i.member_id = ANY(:members))",
         "t.asked_at, t.id",

@@ -132,7 +132,8 @@ async def write_guardian_consent(
     if state is ConsentState.WITHDRAWN:
         emptied = ", ".join(f"{column} = {value}" for column, value in HEALTH.items())
         await connection().execute_query(
-            f"UPDATE babies SET {emptied}, version = version + 1, updated_at = clock_timestamp() WHERE id = $1",
-            [baby_id],
+            f"UPDATE babies SET {emptied}, provenance = provenance - $2::text[], version = version + 1, "
+            "updated_at = clock_timestamp() WHERE id = $1",
+            [baby_id, list(HEALTH)],
         )
     return key

@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 
 from domain.database import connection
+from domain.people.guardians import HEALTH, guardian_word
 from domain.people.merge_rules import Rule, tables
 from domain.people.provenance import NOT_SAID, of_baby
 
@@ -31,8 +32,9 @@ ORDER BY g.id, k.id
 """
 FILLED = {
     "nickname": ("nickname", "nickname_key"), "sex": ("sex",), "due_on": ("due_on", "due_source", "due_confidence"),
-    "gestation_weeks": ("gestation_weeks",), "feeding": ("feeding", "feeding_since"),
-    "formula_brand": ("formula_brand",), "allergies": ("allergies",),
+    "gestation_weeks": ("gestation_weeks",), "feeding": ("feeding", "feeding_since", "feeding_source"),
+    "formula_brand": ("formula_brand",), "formula_stage": ("formula_stage", "formula_stage_since"),
+    "packs_at_home": ("packs_at_home", "packs_counted_on"), "allergies": ("allergies",), "adopted_on": ("adopted_on",),
 }  # fmt: skip
 """What the kept row takes over where it says nothing, with what belongs to it."""
 TAKE = """
@@ -76,6 +78,14 @@ async def stop_again(merge_id: UUID) -> None:
     await connection().execute_query(STOP, [merge_id])
 
 
+async def _is_forbidden(one: UUID, other: UUID) -> bool:
+    """Whether a guardian on either side has withdrawn that health data of the child is kept."""
+    rows = await connection().execute_query_dict(
+        f"SELECT 'WITHDRAWN' IN ({guardian_word('$1')}, {guardian_word('$2')}) AS is_forbidden", [one, other]
+    )
+    return bool(rows[0]["is_forbidden"])
+
+
 async def _take_over(merge_id: UUID, kept: UUID, gone: UUID) -> None:
     rows = {
         row["id"]: {**row, "provenance": orjson.loads(row["said"]) if row["said"] else None}
@@ -85,6 +95,8 @@ async def _take_over(merge_id: UUID, kept: UUID, gone: UUID) -> None:
     }
     hers, others = rows[kept], rows[gone]
     taken = [name for name in FILLED if hers[name] in NOT_SAID and others[name] not in NOT_SAID]
+    if await _is_forbidden(kept, gone):
+        taken = [name for name in taken if name not in HEALTH]
     if not taken:
         return
     said: dict[str, Any] = {

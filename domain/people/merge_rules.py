@@ -35,6 +35,9 @@ RULES: dict[tuple[str, str], Rule] = {
     ("callback_tasks", "baby_id"): Rule.MOVES,
     ("interactions", "baby_id"): Rule.MOVES,
     ("losses", "baby_id"): Rule.MOVES,
+    ("consents", "baby_id"): Rule.MOVES,
+    ("guardian_consents", "baby_id"): Rule.MOVES,
+    ("consents_in_force", "baby_id"): Rule.STAYS,
     ("members", "merged_into_id"): Rule.STAYS,
     ("households", "merged_into_id"): Rule.STAYS,
     ("merges", "survivor_id"): Rule.STAYS,
@@ -44,6 +47,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("audit_entries", "member_ids"): Rule.STAYS,
     ("consents_in_force", "member_id"): Rule.STAYS,  # triggers keep it in step with consents
     ("guardian_consents", "member_id"): Rule.MOVES,
+    ("owner_assignments", "member_id"): Rule.MOVES,
     ("member_facts", "member_id"): Rule.STAYS,  # the database notes who changed, and facts are made anew
     ("member_facts", "household_id"): Rule.STAYS,
     ("member_changes", "member_id"): Rule.STAYS,
@@ -51,7 +55,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("erasures", "member_id"): Rule.STAYS,  # who was asked for: a key confirms for her alone
 }
 
-KEYS = {"attention_slots": "bigint", "scores": "bigint"}
+KEYS = {"attention_slots": "bigint", "scores": "bigint", "owner_assignments": "bigint"}
 """The type of a table's key, where it is no UUID."""
 
 

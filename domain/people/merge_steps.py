@@ -100,28 +100,27 @@ WITH gone AS (
 )
 {_TELL} 'scores', id::text, 'DELETED', to_jsonb(gone), NULL::jsonb FROM gone ORDER BY id
 """
-# Each one's latest words for a purpose and channel, in general and about a baby: where one of them says no and the
-# other said yes later. A no in general is said again after a yes about a baby too.
+# Each one's latest word for a purpose and channel; one of them says no, and the latest of all says yes.
 _STRICTEST = """
-SELECT l.purpose, l.channel, l.baby_id, max(o.given_at) AS at
-FROM consents_in_force l
-JOIN consents_in_force o ON o.member_id IN ($1, $2) AND o.member_id <> l.member_id
-    AND (o.purpose, o.channel, o.state) = (l.purpose, l.channel, 'GRANTED')
-    AND (l.baby_id IS NULL OR o.baby_id = l.baby_id)
-    AND (o.given_at, o.consent_id) > (l.given_at, l.consent_id)
-WHERE l.member_id IN ($1, $2) AND l.state = 'WITHDRAWN'
-GROUP BY l.purpose, l.channel, l.baby_id
-ORDER BY l.purpose, l.channel, l.baby_id
+SELECT purpose, channel, baby_id, max(given_at) AS at FROM (
+    SELECT purpose, channel, baby_id, state, given_at, consent_id FROM consents_in_force WHERE member_id IN ($1, $2)
+    UNION ALL
+    -- a general no of the one is a no about each baby of whom the other allowed it
+    SELECT b.purpose, b.channel, b.baby_id, g.state, g.given_at, g.consent_id
+    FROM consents_in_force b JOIN consents_in_force g USING (purpose, channel)
+    WHERE b.member_id IN ($1, $2) AND b.baby_id IS NOT NULL AND b.state = 'GRANTED'
+        AND g.member_id IN ($1, $2) AND g.member_id <> b.member_id AND g.baby_id IS NULL AND g.state = 'WITHDRAWN'
+) said
+GROUP BY purpose, channel, baby_id
+HAVING bool_or(state = 'WITHDRAWN') AND (array_agg(state ORDER BY given_at DESC, consent_id DESC))[1] = 'GRANTED'
+ORDER BY purpose, channel, baby_id
 """
 _SAY_NO = f"""
 WITH new AS (
-    INSERT INTO consents (
-        id, member_id, purpose, channel, baby_id, state, given_at, source, how, text_version, text_hash
-    )
-    SELECT g.id, $2, g.purpose, g.channel, g.baby_id, 'WITHDRAWN', greatest(g.at, business_now()), 'RULE', 'merge', '',
-        ''
-    FROM unnest($4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::timestamptz[])
-        AS g (id, purpose, channel, baby_id, at)
+    INSERT INTO consents
+        (id, member_id, purpose, channel, state, given_at, source, how, text_version, text_hash, baby_id)
+    SELECT g.id, $2, g.purpose, g.channel, 'WITHDRAWN', greatest(g.at, business_now()), 'RULE', 'merge', '', '', g.baby
+    FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::uuid[]) AS g (id, purpose, channel, at, baby)
     WHERE $3::uuid IS NOT NULL
     RETURNING *
 )
@@ -269,7 +268,7 @@ async def _combine_consents(both: list[UUID]) -> None:
     stricter = await connection().execute_query_dict(_STRICTEST, both[1:])
     await connection().execute_query(_moved("consents", "member_id"), both)
     if stricter:
-        columns = [[row[name] for row in stricter] for name in ("purpose", "channel", "baby_id", "at")]
+        columns = [[row[name] for row in stricter] for name in ("purpose", "channel", "at", "baby_id")]
         await connection().execute_query(_SAY_NO, [*both, [new_id() for _ in stricter], *columns])
 
 

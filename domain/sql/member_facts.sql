@@ -35,13 +35,9 @@ granted AS (
     SELECT latest.member_id, sum(1::bigint << (
         (array_position($2::text[], latest.purpose::text) - 1) * $4::int + array_position($3::text[], latest.channel::text) - 1
     ))::bigint AS bits
-    FROM (
-        SELECT DISTINCT ON (c.member_id, c.purpose, c.channel) c.member_id, c.purpose, c.channel, c.state
-        FROM consents c
-        WHERE $1::uuid[] IS NULL OR c.member_id = ANY($1::uuid[])
-        ORDER BY c.member_id, c.purpose, c.channel, c.given_at DESC, c.id DESC
-    ) latest
-    WHERE latest.state = 'GRANTED'
+    FROM consents_in_force latest
+    WHERE ($1::uuid[] IS NULL OR latest.member_id = ANY($1::uuid[]))
+        AND latest.state = 'GRANTED' AND latest.baby_id IS NULL
     GROUP BY latest.member_id
 ),
 tagged AS (

@@ -12,7 +12,8 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 from playwright.async_api import Error as PlaywrightError
 
-from api.pages.texts import LANGUAGES, TEXTS, WORDS, text
+from api.pages.texts import LANGUAGES, TEXTS, text
+from api.pages.words import WORDS
 from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.interactions import Interaction
 from domain.care.leases import expire_due

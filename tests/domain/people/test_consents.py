@@ -14,6 +14,7 @@ from domain.outreach.intents import Intent
 from domain.outreach.reasons import Reason
 from domain.outreach.snapshots import take
 from domain.outreach.templates import seed
+from domain.people import merges
 from domain.people.babies import Baby
 from domain.people.consent_proofs import ConsentNotFound, ConsentProved, is_genuine, prove
 from domain.people.consents import (
@@ -27,6 +28,7 @@ from domain.people.consents import (
     record,
 )
 from domain.people.failures import BabyNotFound
+from domain.people.guardians import GuardianConsent
 from domain.people.members import Member
 from domain.platform.clock import set_business_clock
 from domain.platform.failures import NotPermitted
@@ -207,3 +209,29 @@ async def test_whatever_is_written_moved_or_removed_it_stays_in_step(db: str) ->
             await run("DELETE FROM consents WHERE random() < 0.3")
         await in_step()
     assert await ConsentInForce.all().count() > 5
+
+
+async def test_a_merge_widens_nothing_about_a_baby_and_its_way_back_keeps_step(db: str) -> None:
+    await set_business_clock(make.NOON)
+    one, other = await make.make_member(), await make.make_member()
+    baby = await make.make_baby(other)
+    await make.make_guardian_consent(baby, other)
+    await make.make_consent(one, CARE, SMS, state=WITHDRAWN, given_at=make.NOON - timedelta(days=9))
+    await make.make_consent(other, CARE, SMS, state=GRANTED, baby_id=baby.id, given_at=make.NOON - timedelta(days=3))
+    actor = await make.make_actor(Role.OPERATOR)
+    merged = await merges.merge(actor, one.id, other.id)
+    assert isinstance(merged, merges.MembersMerged), merged
+    await in_step()
+    assert [await may_i(one.id, CARE, SMS), await may_i(one.id, CARE, SMS, baby.id)] == [WITHDRAWN, WITHDRAWN]
+    # What is said under the old name afterwards is hers, and in force for her.
+    late = Consent(
+        member_id=other.id, purpose=CARE, channel=Channel.EMAIL, state=GRANTED, given_at=make.NOON, source="MEMBER",
+        how="x", text_version="1", text_hash="-",
+    )  # fmt: skip
+    await Consent.bulk_create([late])
+    await in_step()
+    assert await may_i(one.id, CARE, Channel.EMAIL) is GRANTED
+    assert isinstance(await merges.unmerge(actor, merged.merge_id, "Two people."), merges.MembersUnmerged)
+    await in_step()
+    assert [await may_i(one.id, CARE, SMS), await may_i(other.id, CARE, SMS, baby.id)] == [WITHDRAWN, GRANTED]
+    assert (await GuardianConsent.get()).member_id == other.id

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 
 from domain.people.babies import Baby, BabyAdded, BabyFacts, BabyStopped, Feeding, add
+from domain.people.consents import ConsentState
 from domain.people.failures import BabyNotFound
 from domain.people.feeding import FeedingFacts, FeedingReported, report
+from domain.people.guardians import GuardianConsentNeeded
+from domain.people.members import Member
 from domain.platform.clock import set_business_clock
 from domain.platform.failures import ValidationError
 from domain.platform.ids import new_id
 from domain.platform.sources import Source
-from tests.factories import NOON, make_actor, make_baby, make_member, member_actor
+from tests.factories import NOON, make_actor, make_baby, make_guardian_consent, make_member, member_actor
 
 BORN = date(2017, 6, 3)
 MIXED = FeedingFacts(
@@ -23,9 +26,19 @@ MIXED = FeedingFacts(
 
 async def _baby(**fields: Any) -> Baby:
     await set_business_clock(NOON)
-    return await make_baby(
-        await make_member(time_zone="Pacific/Auckland"), **{"born_on": BORN, "born_source": "MEMBER", **fields}
-    )
+    mother = await make_member(time_zone="Pacific/Auckland")
+    baby = await make_baby(mother, **{"born_on": BORN, "born_source": "MEMBER", **fields})
+    await make_guardian_consent(baby, mother)
+    return baby
+
+
+async def test_a_profile_is_kept_only_while_a_guardian_allows_it(db: None) -> None:
+    baby, actor = await _baby(), await make_actor()
+    mother = await Member.get(household_id=baby.household_id)
+    assert isinstance(await report(actor, baby.id, MIXED), FeedingReported)
+    await make_guardian_consent(baby, mother, state=ConsentState.WITHDRAWN, given_at=NOON)
+    refused = await report(actor, baby.id, MIXED)
+    assert refused == GuardianConsentNeeded(("feeding", "formula_brand", "formula_stage", "packs_at_home"))
 
 
 async def test_a_profile_keeps_since_when_and_who_said_so_and_breast_forgets_the_formula(db: None) -> None:
