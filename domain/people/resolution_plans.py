@@ -132,9 +132,11 @@ class Plan:
         """The standing members whose rows change, and of those who may be merged away."""
         changed = {added.person.id for added in self.added if added.person.wish is None}
         changed |= {member for member, _ in self.verified.values()}
+        # a suggestion names both, and its foreign keys wait for a merge as any lock does: they are taken in order too
+        doubted = {one.id for doubt in self.doubts for one in (doubt.person, doubt.other) if one.wish is None}
         proofs = [doubt for doubt in self.doubts if doubt.is_proof]
         pairs = {person.id for doubt in proofs for person in (doubt.person, doubt.other) if person.wish is None}
-        return sorted(changed | pairs), sorted(pairs)
+        return sorted(changed | doubted), sorted(pairs)
 
 
 def plan_of(plan: Plan, wish: Wish, naming: tuple[GivenIdentity, ...], evidence: tuple[GivenIdentity, ...]) -> None:
