@@ -25,7 +25,7 @@ SEGMENTS: dict[str, tuple[str, list[dict[str, Any]]]] = {
         "Who bought nappies in 90 days and may not come back: for the call centre, with her consent.",
         [
             {"field": "orders.count", "operator": ">=", "value": {"value": 1, "baby_class": "DIAPER", **LATELY}},
-            {"field": "scores.churn", "operator": ">=", "value": 0.5},
+            {"field": "scores.churn", "operator": ">=", "value": 0.1},
             {"field": "consents.consent", "operator": "in", "value": ["CARE:CALL", "PROMOTION:CALL"]},
         ],
     ),
