@@ -100,7 +100,7 @@ NO_TRIGGERS = ";\n".join(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("nestling", "0014_erasures")]
+    dependencies = [("nestling", "0012_member_erasures")]
 
     operations = [
         ops.CreateModel(

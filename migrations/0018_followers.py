@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("nestling", "0012_feeding")]
+    dependencies = [("nestling", "0017_feeding")]
 
     operations = [
         ops.RunSQL(

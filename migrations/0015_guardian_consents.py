@@ -11,7 +11,7 @@ from domain.platform.sources import Source
 
 
 class Migration(migrations.Migration):
-    dependencies = [("nestling", "0016_consents_in_force")]
+    dependencies = [("nestling", "0014_consents_in_force")]
 
     operations = [
         ops.CreateModel(

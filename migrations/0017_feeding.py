@@ -8,7 +8,7 @@ from domain.platform.sources import Source
 
 
 class Migration(migrations.Migration):
-    dependencies = [("nestling", "0015_touches")]
+    dependencies = [("nestling", "0016_touches")]
 
     operations = [
         ops.AddField("Baby", "feeding_source", fields.CharEnumField(null=True, enum_type=Source, max_length=16)),

@@ -150,7 +150,7 @@ CREATE VIEW timeline AS
 
 
 class Migration(migrations.Migration):
-    dependencies = [("nestling", "0017_guardian_consents")]
+    dependencies = [("nestling", "0015_guardian_consents")]
 
     operations = [
         *QUESTIONS,
