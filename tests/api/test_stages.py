@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from domain.platform.clock import set_business_clock
 from domain.platform.roles import Role
 from tests.api.conftest import Ask
-from tests.factories import NOON, make_actor, make_baby, make_member, member_actor
+from tests.factories import NOON, make_actor, make_baby, make_guardian_consent, make_member, member_actor
 
 AHEAD = """query($id: ID!, $months: Int) { node(id: $id) { ... on Baby {
   nextStages { stage name on isExpected }
@@ -105,6 +105,7 @@ async def test_the_festivals_of_some_days_are_told_in_the_callers_language(ask: 
 async def test_a_feeding_profile_is_reported_once_a_key_and_read_back(ask: Ask) -> None:
     mother = await make_member()
     baby = await make_baby(mother, born_on=date(2017, 6, 3), born_source="MEMBER")
+    await make_guardian_consent(baby, mother)
     report = """mutation($input: ReportFeedingInput!, $key: String!) {
       reportFeeding(input: $input, idempotencyKey: $key) {
         __typename

@@ -55,6 +55,8 @@ async def test_every_foreign_key_has_an_index(db: str) -> None:
     seldom = {
         "members.joined_by_id", "consents.store_id", "orders.served_by_id", "interactions.staff_id",
         "interactions.store_id", "accounts.staff_id", "guardian_consents.store_id",
+        "owner_assignments.staff_id", "owner_assignments.previous_id", "owner_assignments.assigned_by_id",
+        "questions.answered_by_id",
     }  # fmt: skip
     assert {row["name"] for row in rows} == seldom
 
@@ -65,7 +67,7 @@ async def test_every_foreign_key_has_an_index(db: str) -> None:
         ("interactions", "baby_id = $1::uuid", "interactions_baby_idx"),
         ("callback_tasks", "baby_id = $1::uuid", "callback_tasks_baby_idx"),
         ("messages", "baby_id = $1::uuid", "messages_baby_idx"),
-        ("products", "baby_class = $1::text ORDER BY id LIMIT 51", "products_baby_class_idx"),
+        ("products", "baby_class = $1::text", "products_baby_class_idx"),
         ("products", "external_id = $1::text", "products_external_idx"),
     ],
 )
