@@ -22,17 +22,27 @@ from api.schema.people.losses_mutations import LossMutations
 from api.schema.people.member_queries import MemberQueries
 from api.schema.people.members_mutations import MemberMutations
 from api.schema.people.owners_mutations import OwnerMutations
+from api.schema.people.tag_queries import TagQueries
+from api.schema.people.tags_mutations import TagMutations
 from api.schema.platform.access_mutations import AccessMutations
 from api.schema.platform.viewer import PlatformQueries
 from api.schema.scalars import SCALARS
 from api.schema.subscriptions import Subscriptions
 
 # One class of root fields a noun. Order is the order of schema.graphql.
-QUERIES: tuple[type, ...] = (MemberQueries, CallbackQueries, MessageQueries, CatalogueQueries, PlatformQueries)
+QUERIES: tuple[type, ...] = (
+    MemberQueries,
+    TagQueries,
+    CallbackQueries,
+    MessageQueries,
+    CatalogueQueries,
+    PlatformQueries,
+)
 MUTATIONS: tuple[type, ...] = (
     MemberMutations,
     BabyMutations,
     LossMutations,
+    TagMutations,
     OwnerMutations,
     InteractionMutations,
     OrderMutations,

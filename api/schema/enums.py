@@ -17,7 +17,7 @@ from domain.people.babies import Feeding, Sex
 from domain.people.consents import ConsentState
 from domain.people.identities import IdentityKind
 from domain.people.members import CarerRole, MemberStatus
-from domain.people.tags import TagFamily
+from domain.people.tag_catalogue import TagFamily
 from domain.platform.roles import Permission, Role
 from domain.platform.sources import Channel, Purpose, Source
 from domain.stages.rules import Stage

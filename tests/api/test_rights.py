@@ -18,7 +18,7 @@ NODES = sorted(named.name for named in SCHEMA.get_possible_types(SCHEMA.type_map
 PARTS = frozenset({"CallbackOutcome"})  # seen with the row that they are part of, and by no other way
 PAGES = {
     "members": ("Member", "search: {}, "), "callbackTasks": ("CallbackTask", ""), "messages": ("Message", ""),
-    "products": ("Product", ""), "stores": ("Store", ""),
+    "products": ("Product", ""), "tagCatalogue": ("CatalogueTag", ""), "stores": ("Store", ""),
 }  # fmt: skip
 
 
@@ -145,6 +145,8 @@ ARGUMENTS = {
     "Query.products(category)": ('category: "DIAPERS & DISPOSABLES"', True),
     "Query.products(babyClass)": ("babyClass: DIAPER", True),
     "Query.products(externalId)": ('externalId: "P1"', True),
+    "Query.tagCatalogue(family)": ("family: ATTRIBUTE", True),
+    "Query.tagCatalogue(isRetired)": ("isRetired: true", False),
     "Query.node(id)": ('id: "{Store}"', True),
     "Member.timeline(kinds)": ("", True),  # by the ways above: each kind by itself
     "Member.timeline(channels)": ("", True),  # these only narrow what the ways above prove
@@ -222,7 +224,7 @@ async def test_what_is_out_of_scope_is_answered_like_what_is_not_there(ask: Ask)
             there = await ask(actor, query, id=f"{type_name}:{known}")
             nowhere = await ask(actor, query, id=missing_id(type_name))
             assert nowhere.body == {"data": {"node": None}}
-            if type_name in ("Product", "Staff", "Store"):  # everybody's
+            if type_name in ("CatalogueTag", "Product", "Staff", "Store"):  # everybody's
                 assert there.data["node"]["__typename"] == type_name
             else:
                 assert there.body == nowhere.body, (role, type_name)

@@ -9,6 +9,8 @@ import strawberry
 from api.context import ApiContext
 from api.projection import Audit, Family, Wanted, column, computed, identifier, projected, relation
 from api.schema.nodes import Node
+from api.schema.people.tags import IN_FORCE as TAG_IN_FORCE
+from api.schema.people.tags import Tag
 from api.schema.scopes import OF_HOUSEHOLD
 from domain.people.babies import Feeding, Sex
 from domain.platform.roles import Permission
@@ -122,6 +124,13 @@ class Baby(Node):
     stopped_at: datetime | None = column("stopped_at", "Since when nothing about her is said or sent (business clock).")
     version: int = column("version", "Grows with every change; updates name the one they saw.")
     stage: BabyStage = computed(STAGES, "stage", "Where she stands today, and what comes next.")
+    tags: list[Tag] | None = relation(
+        "Tags in force on her, latest first.",
+        on={"baby_id": "id"},
+        where=TAG_IN_FORCE,
+        order="{t}.set_at DESC, {t}.id",
+        first=10,
+    )
     household: Annotated["Household", strawberry.lazy("api.schema.people.households")] = relation(
         "Her family.", on={"id": "household_id"}
     )

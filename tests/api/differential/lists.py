@@ -23,10 +23,12 @@ PAGES: dict[str, Order] = {
     "Query.callbackTasks": [("priority", True), ("id", False)],
     "Member.orders": [("ordered_at", True), ("id", True)],
     "Member.messages": [("created_at", True), ("id", True)],
+    "Query.tagCatalogue": [("id", False)],
+    "Member.tagHistory": [("set_at", True), ("id", True)],
     "Member.timeline": [("at", True), ("id", True)],
 }
 PARSERS: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("created_at", "ordered_at", "at"), datetime.fromisoformat),
+    **dict.fromkeys(("created_at", "ordered_at", "at", "set_at"), datetime.fromisoformat),
     "id": UUID,
     "priority": float,
 }

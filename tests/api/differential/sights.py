@@ -10,7 +10,8 @@ from tests.api.differential.world import World
 
 TYPE_NEEDS = {
     "Member": "READ_MEMBERS", "Household": "READ_MEMBERS", "Consent": "READ_MEMBERS", "Baby": "READ_BABIES",
-    "Identity": "READ_CONTACTS", "Tag": "READ_TAGS", "Order": "READ_ORDERS", "OrderLine": "READ_ORDERS",
+    "Identity": "READ_CONTACTS", "Tag": "READ_TAGS", "CatalogueTag": "READ_TAGS",
+    "Order": "READ_ORDERS", "OrderLine": "READ_ORDERS",
     "OrderReturn": "READ_ORDERS", "Interaction": "READ_INTERACTIONS",
     "Question": "READ_INTERACTIONS", "OwnerAssignment": "READ_CALLBACKS", "Message": "READ_MESSAGES",
     "Decision": "READ_MESSAGES", "MessageEvent": "READ_MESSAGES", "Score": "READ_SCORES",
@@ -130,13 +131,13 @@ RULES: dict[str, Callable[[Sight, Row], bool]] = {
     "Household": lambda sight, row: sight.household(row["id"]),
     "Baby": lambda sight, row: sight.household(row["household_id"]),
     **dict.fromkeys(
-        ("Order", "Interaction", "Message", "Decision", "Identity", "Tag", "Consent", "Score", "OwnerAssignment"),
+        ("Order", "Interaction", "Message", "Decision", "Identity", "Consent", "Score", "OwnerAssignment"),
         Sight.of_member,
     ),
     "Question": lambda sight, row: sight.of_member(sight.world.row("interactions", row["interaction_id"]) or {}),
     "CallbackTask": lambda sight, row: sight.may_work_on(row) or sight.of_member(row),
     # Parts of another row: never by themselves; their whole does not ask.
-    **dict.fromkeys(("CallbackOutcome", "OrderLine", "OrderReturn", "MessageEvent"), lambda _sight, _row: False),
+    **dict.fromkeys(("CallbackOutcome", "OrderLine", "OrderReturn", "MessageEvent", "Tag"), lambda _sight, _row: False),
 }
 
 

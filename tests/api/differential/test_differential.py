@@ -68,10 +68,12 @@ query($id: ID!) {
   callbackTasks(first: 50) { edges { cursor } __typename }
   messages(first: 50) { edges { cursor } __typename }
   products(first: 50) { edges { cursor } __typename }
+  tagCatalogue(first: 50) { edges { cursor } __typename }
   stores(first: 50) { edges { cursor } __typename }
   member(id: $id) {
     orders(first: 50) { edges { cursor } __typename }
     timeline(first: 50) { edges { cursor } __typename }
+    tagHistory(first: 50) { edges { cursor } __typename }
   }
 }
 """

@@ -11,7 +11,7 @@ NODES = {
     "Member": "members", "Household": "households", "Baby": "babies", "Order": "orders", "Interaction": "interactions",
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
     "CallbackOutcome": "callback_outcomes", "Store": "stores", "Product": "products",
-    "Question": "questions",
+    "Question": "questions", "CatalogueTag": "tags",
 }  # fmt: skip
 BAD_IDS = ["", "Member", "Member:1", "Tag:0190", ":", "Query:00000000-0000-4000-8000-000000000000",
            "Member:00000000-0000-4000-8000-000000000000", "Member:zzzzzzzz-0000-4000-8000-000000000000",
