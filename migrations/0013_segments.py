@@ -18,7 +18,7 @@ CONCERNED = {
     "babies": "SELECT m.id FROM {changed} c JOIN members m ON m.household_id = c.household_id",
     "orders": "SELECT c.member_id FROM {changed} c WHERE c.member_id IS NOT NULL",
     "order_returns": "SELECT o.member_id FROM {changed} c JOIN orders o ON o.id = c.order_id WHERE o.member_id IS NOT NULL",
-    "member_tags": "SELECT c.member_id FROM {changed} c",
+    "member_tags": "SELECT c.member_id FROM {changed} c WHERE c.member_id IS NOT NULL",
     "consents": "SELECT c.member_id FROM {changed} c",
     "interactions": "SELECT c.member_id FROM {changed} c",
 }

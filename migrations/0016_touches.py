@@ -3,7 +3,7 @@
 from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
 from tortoise.migrations import operations as ops
-from tortoise.migrations.constraints import CheckConstraint
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 
 from domain.care.interactions import Mood
 from domain.platform.ids import new_id
@@ -126,6 +126,62 @@ OWNERS = [
     ),
 ]
 
+TAGS = [
+    ops.AlterField(
+        "MemberTag",
+        "member",
+        fields.ForeignKeyField(
+            "nestling.Member",
+            source_field="member_id",
+            null=True,
+            db_constraint=True,
+            to_field="id",
+            related_name="tags",
+            on_delete=OnDelete.RESTRICT,
+        ),
+    ),
+    *(
+        ops.AddField(
+            "MemberTag",
+            name.lower(),
+            fields.ForeignKeyField(
+                f"nestling.{name}",
+                source_field=f"{name.lower()}_id",
+                null=True,
+                db_constraint=True,
+                to_field="id",
+                related_name="tags",
+                on_delete=OnDelete.RESTRICT,
+            ),
+        )
+        for name in ("Baby", "Household")
+    ),
+    *(
+        ops.AddConstraint(
+            "MemberTag",
+            UniqueConstraint(
+                name=f"member_tags_{of}_once_at_a_time", fields=(f"{of}_id", "tag_id"), condition="removed_at IS NULL"
+            ),
+        )
+        for of in ("baby", "household")
+    ),
+    ops.AddConstraint(
+        "MemberTag",
+        CheckConstraint(name="member_tags_of_one", check="num_nonnulls(member_id, baby_id, household_id) = 1"),
+    ),
+    ops.AddField("Tag", *_staff("owner", "tags")),
+    ops.AddField("Tag", "retired_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+    ops.AddField("Tag", "valid_days", fields.SmallIntField(null=True)),
+    ops.AddConstraint("Tag", CheckConstraint(name="tags_valid_days_positive", check="valid_days > 0")),
+    ops.RunSQL(
+        "CREATE INDEX member_tags_baby_idx ON member_tags (baby_id); "
+        "CREATE INDEX member_tags_household_idx ON member_tags (household_id); "
+        "CREATE INDEX member_tags_history_idx ON member_tags (member_id, set_at DESC, id DESC)",
+        reverse_sql="DROP INDEX member_tags_history_idx; DROP INDEX member_tags_household_idx; "
+        "DROP INDEX member_tags_baby_idx",
+    ),
+]
+
 TIMELINE_BEFORE = """
 CREATE VIEW timeline AS
     SELECT member_id, occurred_at AS at, id, 'INTERACTION' AS entry FROM interactions
@@ -156,5 +212,6 @@ class Migration(migrations.Migration):
         *QUESTIONS,
         *HEARD,
         *OWNERS,
+        *TAGS,
         ops.RunSQL(f"DROP VIEW timeline; {TIMELINE}", reverse_sql=f"DROP VIEW timeline; {TIMELINE_BEFORE}"),
     ]

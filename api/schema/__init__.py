@@ -29,6 +29,8 @@ from api.schema.people.members_mutations import MemberMutations
 from api.schema.people.merge_queries import MergeQueries
 from api.schema.people.merges_mutations import MergeMutations
 from api.schema.people.owners_mutations import OwnerMutations
+from api.schema.people.tag_queries import TagQueries
+from api.schema.people.tags_mutations import TagMutations
 from api.schema.platform.access_mutations import AccessMutations
 from api.schema.platform.viewer import PlatformQueries
 from api.schema.scalars import SCALARS
@@ -45,6 +47,7 @@ QUERIES: tuple[type, ...] = (
     CatalogueQueries,
     SegmentQueries,
     MergeQueries,
+    TagQueries,
     PlatformQueries,
 )
 MUTATIONS: tuple[type, ...] = (
@@ -54,6 +57,7 @@ MUTATIONS: tuple[type, ...] = (
     BabyMutations,
     FeedingMutations,
     LossMutations,
+    TagMutations,
     OwnerMutations,
     InteractionMutations,
     OrderMutations,

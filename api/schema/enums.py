@@ -21,7 +21,7 @@ from domain.people.identity_blocks import BlockReason
 from domain.people.members import CarerRole, MemberStatus
 from domain.people.merge_suggestions import SuggestionState
 from domain.people.merges import MergeHow
-from domain.people.tags import TagFamily
+from domain.people.tag_catalogue import TagFamily
 from domain.platform.roles import Permission, Role
 from domain.platform.sources import Channel, Purpose, Source
 from domain.stages.care_plans import CareKind

@@ -70,7 +70,11 @@ RULES: dict[str, Rule] = {
         Deed.CHANGE, HERS, {"member_id": "NULL", "how": "''"}, ("text_version", "text_hash"),
         "Our wording: what was allowed for a child who stays with the family; with one who goes it goes (CASCADE).",
     ),
-    "member_tags": Rule(Deed.DELETE, HERS),
+    "member_tags": Rule(
+        Deed.DELETE,
+        f"({HERS} OR {THEIRS} "
+        "OR t.household_id IN (SELECT m.household_id FROM members m WHERE m.id = ANY(:members)))",
+    ),
     "scores": Rule(Deed.DELETE, HERS),
     "attention_slots": Rule(Deed.DELETE, HERS),
     "api_tokens": Rule(Deed.DELETE, HERS),

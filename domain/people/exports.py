@@ -57,7 +57,10 @@ SECTIONS: dict[str, Section] = {
         "guardian_consents", f"({HERS} OR t.baby_id = ANY(:babies))", "t.given_at, t.id", adds=STORE
     ),
     "tags": Section(
-        "member_tags", HERS, "t.set_at, t.id",
+        "member_tags",
+        f"({HERS} OR t.baby_id = ANY(:babies) "
+        "OR t.household_id IN (SELECT m.household_id FROM members m WHERE m.id = ANY(:members)))",
+        "t.set_at, t.id",
         adds={
             "key": "(SELECT g.key FROM tags g WHERE g.id = t.tag_id)",
             "label": "(SELECT g.label_en FROM tags g WHERE g.id = t.tag_id)",

@@ -25,6 +25,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("identities", "member_id"): Rule.COMBINES,  # one row for a value that both hold
     ("identities", "home_id"): Rule.STAYS,
     ("member_tags", "member_id"): Rule.COMBINES,  # of one tag on both the later stays in force
+    ("member_tags", "household_id"): Rule.COMBINES,
+    ("member_tags", "baby_id"): Rule.COMBINES,
     ("attention_slots", "member_id"): Rule.COMBINES,  # what both had is what she had
     ("scores", "member_id"): Rule.COMBINES,  # the survivor's, by model; the absorbed one's where she has none
     ("api_tokens", "member_id"): Rule.STAYS,  # opens nothing while its member is merged away

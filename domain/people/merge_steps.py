@@ -55,11 +55,15 @@ WITH old AS (
         changed_columns(to_jsonb(new), to_jsonb(old))
 FROM old JOIN new ON new.id = old.id ORDER BY old.id
 """
-_TAGS_BOTH = f"""
+
+
+def tags_both(column: str) -> str:
+    """Of one tag in force on both, the earlier ends: they become one member's, one baby's or one family's."""
+    return f"""
 WITH pair AS (
     SELECT h.id AS hers, s.id AS standing, h.set_at > s.set_at AS is_later
-    FROM member_tags h JOIN member_tags s ON s.tag_id = h.tag_id AND s.member_id = $2 AND s.removed_at IS NULL
-    WHERE h.member_id = $3 AND h.removed_at IS NULL
+    FROM member_tags h JOIN member_tags s ON s.tag_id = h.tag_id AND s.{column} = $2 AND s.removed_at IS NULL
+    WHERE h.{column} = $3 AND h.removed_at IS NULL
 ), new AS (
     UPDATE member_tags t SET removed_at = greatest(h.set_at, s.set_at)
     FROM pair p JOIN member_tags h ON h.id = p.hers JOIN member_tags s ON s.id = p.standing
@@ -69,6 +73,8 @@ WITH pair AS (
 {_TELL} 'member_tags', id::text, 'CHANGED', '{{"removed_at": null}}', jsonb_build_object('removed_at', removed_at)
 FROM new ORDER BY id
 """
+
+
 _SLOTS_BOTH = f"""
 WITH gone AS (
     DELETE FROM attention_slots h USING attention_slots s
@@ -206,11 +212,13 @@ async def apply(merge_id: UUID, survivor: UUID, absorbed: UUID, homes: tuple[UUI
     if homes[0] != homes[1]:
         rows = await connection().execute_query_dict(_LOSSES, families)
         stopped = [UUID(row["row_id"]) for row in rows]
-        await merge_babies.unite(merge_id, _moved("{table}", "{column}"), *homes)
+        await merge_babies.unite(merge_id, _moved("{table}", "{column}"), tags_both("baby_id"), *homes)
+        await execute(tags_both("household_id"), families)
+        await execute(_moved("member_tags", "household_id"), families)
         for table in tables(Rule.MOVES, "household_id"):
             await execute(_moved(table, "household_id"), families)
     await _combine_identities(both)
-    await execute(_TAGS_BOTH, both)
+    await execute(tags_both("member_id"), both)
     await execute(_moved("member_tags", "member_id"), both)
     for table in tables(Rule.MOVES):
         await execute(_moved(table, "member_id"), both)
@@ -319,7 +327,8 @@ async def revert(merge_id: UUID) -> None:
 # Words of the time in between that stand.
 SAID_SINCE = {
     ("babies", "stopped_at"): " AND NOT EXISTS (SELECT FROM losses l WHERE l.baby_id = t.id AND l.reopened_at IS NULL)",
-    ("member_tags", "removed_at"): " AND NOT EXISTS (SELECT FROM member_tags f WHERE f.member_id = t.member_id "
+    ("member_tags", "removed_at"): " AND NOT EXISTS (SELECT FROM member_tags f WHERE "
+    "(f.member_id, f.baby_id, f.household_id) IS NOT DISTINCT FROM (t.member_id, t.baby_id, t.household_id) "
     "AND f.tag_id = t.tag_id AND f.removed_at IS NULL)",
 }
 

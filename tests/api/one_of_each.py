@@ -146,11 +146,19 @@ async def _say_of(mother: Member) -> None:
         label_en="Breastfeeding",
         label_zh="母乳喂养",
         description="She breastfeeds.",
+        valid_days=90,
+        owner_id=(await Staff.get()).id,
     )
-    await MemberTag.create(
-        tag_id=tag.id, member_id=mother.id, source=Source.STAFF, evidence="She said so.", set_at=NOON - DAY,
-        expires_at=NOON + 90 * DAY,
-    )  # fmt: skip
+    said: dict[str, Any] = {
+        "source": Source.STAFF,
+        "evidence": "She said so.",
+        "set_at": NOON - DAY,
+        "expires_at": NOON + 90 * DAY,
+    }
+    for member, baby, household in (
+        (mother.id, None, None), (None, (await Baby.get()).id, None), (None, None, mother.household_id),
+    ):  # fmt: skip
+        await MemberTag.create(tag_id=tag.id, member_id=member, baby_id=baby, household_id=household, **said)
     await make_consent(mother, Purpose.CARE, Channel.SMS)
     model = await make_model("cross_sell")
     reason = {"code": "LAST_PURCHASE", "effect": "RAISES", "values": {"days": 40.0}}
@@ -226,9 +234,10 @@ async def stored() -> dict[str, Any]:
     assert order is not None
     assert message is not None
     line = await OrderLine.get(order_id=order.id, line_no=1)
-    use, tag = await MemberTag.get(), await Tag.get(key=TAG)
+    use, tag = await MemberTag.get(member_id__isnull=False), await Tag.get(key=TAG)
     shown_tag = {name: getattr(tag, name) for name in ("key", "family", "label_en", "label_zh", "description")}
-    shown_tag |= {name: getattr(use, name) for name in ("source", "evidence", "set_at", "expires_at")}
+    shown_tag |= {name: getattr(use, name) for name in ("source", "evidence", "set_at", "expires_at", "removed_at")}
+    shown_tag["owner_id"] = tag.owner_id
     return {
         "Member": await Member.get(external_id="M1"),
         "Merge": await Merge.get(),
@@ -247,6 +256,7 @@ async def stored() -> dict[str, Any]:
         "OrderLine": line,
         "OrderReturn": await OrderReturn.filter(order_id=order.id).first(),
         "Interaction": await Interaction.all().order_by("-occurred_at", "-id").first(),
+        "CatalogueTag": tag,
         "OwnerAssignment": await OwnerAssignment.get(),
         "Question": await Question.all().order_by("-asked_at", "-id").first(),
         "Message": message,

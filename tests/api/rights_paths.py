@@ -61,6 +61,8 @@ BEFORE_ALL = {
     "Member.messages": cursor("created_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.orders": cursor("ordered_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.consentHistory": cursor("given_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
+    "Query.tagCatalogue": cursor("id+", FIRST_ID),
+    "Member.tagHistory": cursor("set_at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
     "Member.timeline": cursor("at-,id-", "2999-01-01 00:00:00+00", LAST_ID),
 }
 # What narrows a timeline to all of it.

@@ -72,6 +72,9 @@ FIELDS = {
     "exportMember": "... on MemberExported { document exportedAt } ... on ExportTooLarge { bytes limit }",
     "eraseMember": "... on MemberErased { erasureId withdrawnMessages withdrawnCalls erasedBabies keptOrders }",
     "answerQuestion": "... on QuestionAnswered { question { answer } }",
+    "createTag": "... on TagCreated { tag { key } } ... on TagExists { key }",
+    "retireTag": "... on TagRetired { tag { retiredAt } removed }",
+    "tagMembers": "... on MembersTagged { chosen tagged }",
     "assignOwner": "... on OwnerAssigned { member { owner { id } ownerHistory { staff { id } reason } } calls }",
     "handOver": "... on HandedOver { members calls shares { members staff { id } } }",
     "logInteraction": "... on InteractionLogged { interaction { note staff { id } } member { id } }",
@@ -387,6 +390,29 @@ async def test_a_lapsed_lease_says_who_has_it_now(db: str) -> None:
     assert again["fence"] == taken["fence"] + 1
 
 
+async def test_many_are_tagged_by_ids_or_by_a_search_and_babies_and_families_too(db: str) -> None:
+    operator = await make.make_actor(Role.OPERATOR)
+    ann, bea = await make.make_member(full_name="Ann Lee"), await make.make_member(full_name="Bea Lee")
+    baby = await make.make_baby(ann)
+    new = {"key": "attribute.lee", "family": "ATTRIBUTE", "labelEn": "Lee", "labelZh": "李"}
+    assert (await do(operator, "createTag", new))["tag"] == {"key": "attribute.lee"}
+    for more, chosen, changed in (
+        ({"memberIds": [ref(ann), encode_id("Member", make.any_id())]}, 1, 1),
+        ({"search": {"name": "Ann"}}, 1, 0), ({"search": {"tag": "attribute.lee"}}, 1, 0), ({"search": {}}, 2, 1),
+    ):  # fmt: skip
+        answer = await do(operator, "tagMembers", {"key": "attribute.lee", **more})
+        assert answer == {"__typename": "MembersTagged", "chosen": chosen, "tagged": changed}
+    for wrong in ({}, {"memberIds": [ref(bea)], "search": {}}):
+        answer = await do(operator, "tagMembers", {"key": "attribute.lee", **wrong})
+        assert answer["__typename"] == "ValidationError"
+    for where in ({"babyId": ref(baby)}, {"isFamily": True}):
+        tagged = await do(operator, "tagMember", {"memberId": ref(ann), "key": "attribute.lee", **where})
+        assert tagged["__typename"] == "MemberTagged"
+    stranger = await do(operator, "tagMember", {"memberId": ref(bea), "key": "attribute.lee", "babyId": ref(baby)})
+    assert stranger["__typename"] == "BabyNotFound"
+    assert (await do(operator, "tagMember", {"memberId": ref(bea), "key": "x"}))["__typename"] == "TagNotFound"
+
+
 async def test_a_key_used_for_something_else_is_a_conflict(db: str) -> None:
     actor, member = await make.make_actor(), await make.make_member()
     note = {"memberId": ref(member), "kind": "NOTE", "channel": "CALL", "note": "One."}
@@ -497,6 +523,7 @@ NEEDS = {
     "stopBabyContent": Permission.WRITE_BABIES, "reopenBabyContent": Permission.REOPEN_BABIES,
     "requestErasure": Permission.ERASE_MEMBERS, "eraseMember": Permission.ERASE_MEMBERS,
     "exportMember": Permission.EXPORT_MEMBERS,
+    "createTag": Permission.MANAGE_TAGS, "tagMembers": Permission.MANAGE_TAGS,
     "logInteraction": Permission.WRITE_INTERACTIONS, "assignOwner": Permission.ASSIGN_OWNERS,
     "recordOrder": Permission.WRITE_ORDERS, "recordReturn": Permission.WRITE_ORDERS,
     "sendMessage": Permission.SEND_MESSAGES, "takeNextCallback": Permission.WORK_CALLBACKS,
@@ -533,6 +560,8 @@ def sample(name: str, member: str, baby: str, task: str) -> Any:
         "eraseMember": {"memberId": member, "confirmationKey": "none"},
         "exportMember": {"memberId": member},
         "assignOwner": {"memberId": member},
+        "createTag": {"key": "attribute.new", "family": "ATTRIBUTE", "labelEn": "New", "labelZh": "新"},
+        "tagMembers": {"key": "attribute.vip", "memberIds": [member]},
         "logInteraction": {"memberId": member, "kind": "NOTE", "channel": "CALL", "note": "Hello."},
         "recordOrder": receipt("R-1", memberId=member),
         "recordReturn": came_back("B-1", 1),
@@ -593,7 +622,8 @@ async def test_nobody_does_nothing(db: str) -> None:
     [
         name
         for name in NEEDS
-        if name not in ("registerMember", "takeNextCallback", "undoCallbackOutcome", "recordReturn")
+        if name
+        not in ("createTag", "tagMembers", "registerMember", "takeNextCallback", "undoCallbackOutcome", "recordReturn")
         and NEEDS[name] in PERMISSIONS[Role.STORE_MANAGER]
         and name not in ("resolveMember", "blockIdentity", "liftIdentityBlock", "unmergeMembers")
     ],

@@ -21,6 +21,7 @@ PAGES = {
     "members": ("Member", "search: {}, "), "callbackTasks": ("CallbackTask", ""), "messages": ("Message", ""),
     "stageEntries": ("Baby", 'stage: MONTHS_6_12, from: "2017-12-01", to: "2017-12-04", '),
     "products": ("Product", ""), "stores": ("Store", ""), "segments": ("Segment", ""),
+    "tagCatalogue": ("CatalogueTag", ""),
     "segmentSample": ("Member", f"rule: {json.dumps(RULE)}, "),
     "mergeSuggestions": ("MergeSuggestion", ""),
     "identityBlocks": ("IdentityBlock", ""),
@@ -170,6 +171,8 @@ ARGUMENTS = {
     "Query.segmentWhy(memberId)": (f'rule: {json.dumps(RULE)}, memberId: "{{Member}}"', True),
     "Query.segmentOverlap(one)": (f"one: {json.dumps(RULE)}, other: {json.dumps(RULE)}", True),
     "Query.segmentOverlap(other)": (f"one: {json.dumps(RULE)}, other: {json.dumps(RULE)}", True),
+    "Query.tagCatalogue(family)": ("family: ATTRIBUTE", True),
+    "Query.tagCatalogue(isRetired)": ("isRetired: true", False),
     "Query.node(id)": ('id: "{Store}"', True),
     "Baby.careCalendar(months)": ("", True),  # by the ways above
     "Viewer.festivals(from)": ("", True),
@@ -260,7 +263,7 @@ async def test_what_is_out_of_scope_is_answered_like_what_is_not_there(ask: Ask)
             there = await ask(actor, query, id=f"{type_name}:{known}")
             nowhere = await ask(actor, query, id=missing_id(type_name))
             assert nowhere.body == {"data": {"node": None}}
-            if type_name in ("Product", "Staff", "Store"):  # everybody's
+            if type_name in ("CatalogueTag", "Product", "Staff", "Store"):  # everybody's
                 assert there.data["node"]["__typename"] == type_name
             else:
                 assert there.body == nowhere.body, (role, type_name)

@@ -11,6 +11,8 @@ from api.errors import bad_user_input
 from api.projection import Audit, Family, Wanted, column, computed, identifier, projected, relation
 from api.schema.nodes import Node
 from api.schema.people.provenance import OF_BABY, Provenance
+from api.schema.people.tags import IN_FORCE as TAG_IN_FORCE
+from api.schema.people.tags import Tag
 from api.schema.scopes import OF_HOUSEHOLD, only_from
 from domain.people.babies import Feeding, Sex
 from domain.people.consents import ConsentState
@@ -246,6 +248,13 @@ class Baby(Node):
     )
     next_lunar_birthday: date | None = computed(
         AHEAD, "next_lunar_birthday", "Her next birthday by the Chinese calendar; null when unborn or stopped."
+    )
+    tags: list[Tag] | None = relation(
+        "Tags in force on her, latest first.",
+        on={"baby_id": "id"},
+        where=TAG_IN_FORCE,
+        order="{t}.set_at DESC, {t}.id",
+        first=10,
     )
     household: Annotated["Household", strawberry.lazy("api.schema.people.households")] = relation(
         "Her family.", on={"id": "household_id"}

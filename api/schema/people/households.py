@@ -7,6 +7,8 @@ import strawberry
 from api.projection import column, identifier, projected, relation
 from api.schema.nodes import Node
 from api.schema.people.babies import Baby
+from api.schema.people.tags import IN_FORCE as TAG_IN_FORCE
+from api.schema.people.tags import Tag
 from api.schema.scopes import HOUSEHOLDS
 from domain.platform.roles import Permission
 
@@ -25,6 +27,13 @@ class Household(Node):
         "Carers whom the caller may see, first joined first.",
         on={"household_id": "id"},
         order="{t}.joined_on, {t}.id",
+        first=10,
+    )
+    tags: list[Tag] | None = relation(
+        "Tags in force on the whole family, latest first.",
+        on={"household_id": "id"},
+        where=TAG_IN_FORCE,
+        order="{t}.set_at DESC, {t}.id",
         first=10,
     )
     babies: list[Baby] | None = relation(

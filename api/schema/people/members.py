@@ -126,6 +126,11 @@ class Member(Node):
         order="{t}.set_at DESC, {t}.id",
         first=20,
     )
+    tag_history: Connection[Tag] | None = connection(
+        "Every tag that she ever carried, latest set first; also those that ran out or were taken off.",
+        key=(("set_at", "DESC", "timestamptz"), ("id", "DESC", "uuid")),
+        on={"member_id": "id"},
+    )
     consents: list[Consent] = relation(
         "The consent in force for each purpose and channel, in general before those about one baby.",
         on={"member_id": "id"},

@@ -10,6 +10,7 @@ from uuid import UUID
 import strawberry
 
 from api.context import Info
+from api.errors import bad_user_input
 from api.ids import decode_id
 from api.payloads import project
 from api.schema.failures import (
@@ -23,6 +24,7 @@ from api.schema.failures import (
 )
 from api.schema.mutations import IdempotencyKey, at_most, granted, translates
 from domain.people import consents, members, registrations, tags
+from domain.people import failures as people
 from domain.people.consents import ConsentEvidence, ConsentState
 from domain.people.failures import BabyNotFound as BabyNotFoundFailure
 from domain.people.identities import IdentityKind
@@ -90,11 +92,18 @@ UpdateMemberResult = Annotated[
     strawberry.union("UpdateMemberResult"),
 ]
 TagMemberResult = Annotated[
-    MemberTagged | MemberNotFound | TagNotFound | ValidationError | IdempotencyConflict | InProgress,
+    MemberTagged | MemberNotFound | BabyNotFound | TagNotFound | ValidationError | IdempotencyConflict | InProgress,
     strawberry.union("TagMemberResult"),
 ]
 UntagMemberResult = Annotated[
-    MemberUntagged | MemberNotFound | TagNotFound | TagNotSet | ValidationError | IdempotencyConflict | InProgress,
+    MemberUntagged
+    | MemberNotFound
+    | BabyNotFound
+    | TagNotFound
+    | TagNotSet
+    | ValidationError
+    | IdempotencyConflict
+    | InProgress,
     strawberry.union("UntagMemberResult"),
 ]
 RecordConsentResult = Annotated[
@@ -163,13 +172,19 @@ class TagMemberInput:
     member_id: strawberry.ID = strawberry.field(description="Who.")
     key: str = strawberry.field(description="The tag's key, such as interaction.prefers_calls.")
     evidence: str = strawberry.field(default="", description="Why: at most 400 characters.")
-    expires_at: datetime | None = strawberry.field(default=None, description="Business clock; left out: for good.")
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="Business clock; left out: the tag's term."
+    )
+    baby_id: strawberry.ID | None = strawberry.field(default=None, description="On which of her children.")
+    is_family: bool = strawberry.field(default=False, description="On the whole family. Neither: on herself.")
 
 
 @strawberry.input(description="A tag to take off.")
 class UntagMemberInput:
     member_id: strawberry.ID = strawberry.field(description="Who.")
     key: str = strawberry.field(description="The tag's key.")
+    baby_id: strawberry.ID | None = strawberry.field(default=None, description="Off which of her children.")
+    is_family: bool = strawberry.field(default=False, description="Off the whole family. Neither: off herself.")
 
 
 @strawberry.input(description="What she allows or no longer allows, for one purpose on one channel.")
@@ -216,10 +231,10 @@ class MemberMutations:
 
     @strawberry.mutation(description="Set a tag of the catalogue; set again, it is renewed.")
     async def tag_member(self, info: Info, input: TagMemberInput, idempotency_key: IdempotencyKey) -> TagMemberResult:
-        actor, member = info.context.actor, decode_id("Member", input.member_id)
+        actor, member, about = info.context.actor, decode_id("Member", input.member_id), _about(input)
         return await granted(
-            info, idempotency_key, input, (tags.MemberTagged, tags.TagNotFound),
-            lambda: tags.tag_member(actor, member, input.key, input.evidence, input.expires_at),
+            info, idempotency_key, input, (tags.MemberTagged, people.BabyNotFound, tags.TagNotFound),
+            lambda: tags.tag_member(actor, member, input.key, input.evidence, input.expires_at, about),
             lambda _: MemberTagged(member=project(info, "Member", member)),
         )  # fmt: skip
 
@@ -227,10 +242,10 @@ class MemberMutations:
     async def untag_member(
         self, info: Info, input: UntagMemberInput, idempotency_key: IdempotencyKey
     ) -> UntagMemberResult:
-        actor, member = info.context.actor, decode_id("Member", input.member_id)
+        actor, member, about = info.context.actor, decode_id("Member", input.member_id), _about(input)
         return await granted(
-            info, idempotency_key, input, (tags.MemberUntagged, tags.TagNotFound, tags.TagNotSet),
-            lambda: tags.untag_member(actor, member, input.key),
+            info, idempotency_key, input, (tags.MemberUntagged, people.BabyNotFound, tags.TagNotFound, tags.TagNotSet),
+            lambda: tags.untag_member(actor, member, input.key, about),
             lambda _: MemberUntagged(member=project(info, "Member", member)),
         )  # fmt: skip
 
@@ -250,6 +265,12 @@ class MemberMutations:
             lambda: consents.record(actor, member, input.purpose, input.channel, input.state, evidence, baby),
             lambda _: ConsentRecorded(member=project(info, "Member", member)),
         )  # fmt: skip
+
+
+def _about(given: TagMemberInput | UntagMemberInput) -> tags.About:
+    if given.baby_id is not None and given.is_family:
+        raise bad_user_input("Say one of babyId and isFamily.")
+    return tags.About(_optional_id("Baby", given.baby_id), given.is_family)
 
 
 def _optional_id(type_name: str, text: str | None) -> UUID | None:

@@ -31,6 +31,13 @@ from tests.api.differential.shops import House
 async def make_family(make: Builder, house: House, number: int) -> list[Member]:
     household = await make.make(Household, source="till", external_id=make.key())
     babies = await make.many(Baby, 0, 3, lambda: _baby(make, household))
+    for tag in house.tags:
+        for whose in [{"household_id": household.id}, *({"baby_id": baby.id} for baby in babies)]:
+            if make.chance.random() < 0.4:
+                await make.make(
+                    MemberTag, tag_id=tag.id, source=make.one(Source), evidence=make.text(), set_at=make.at(),
+                    expires_at=make.some([make.at(3)], nothing=0.6), **whose,
+                )  # fmt: skip
     members = await make.many(Member, 1, 3, lambda: _carer(make, house, household))
     if number == 7:
         members.append(await make.make(Member, **{**_carer(make, house, household), "status": MemberStatus.ERASED}))

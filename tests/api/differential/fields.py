@@ -19,7 +19,7 @@ TABLES = {
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
     "Merge": "merges", "MergeSuggestion": "merge_suggestions", "IdentityBlock": "identity_blocks",
     "CallbackOutcome": "callback_outcomes", "Consent": "consents", "Store": "stores", "Product": "products",
-    "Question": "questions",
+    "Question": "questions", "CatalogueTag": "tags",
 }  # fmt: skip
 NAMED = {  # to-one relations: (table, own column)
     "Member.household": "household_id", "Member.owner": "owner_id", "Member.store": "store_id",
@@ -29,6 +29,7 @@ NAMED = {  # to-one relations: (table, own column)
     "Order.member": "member_id", "Interaction.staff": "staff_id", "Interaction.store": "store_id",
     "Interaction.baby": "baby_id", "Interaction.member": "member_id", "Message.decision": "decision_id",
     "Message.baby": "baby_id", "Message.member": "member_id", "CallbackTask.owner": "owner_id",
+    "Tag.owner": "owner_id", "CatalogueTag.owner": "owner_id",
     "OwnerAssignment.staff": "staff_id", "OwnerAssignment.previous": "previous_id",
     "OwnerAssignment.assignedBy": "assigned_by_id",
     "Interaction.promiseTask": "promise_task_id", "Question.answeredBy": "answered_by_id",
@@ -91,6 +92,8 @@ def _is_asked(world: World, row: Row, state: str) -> bool:
 
 def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -> Callable[[], list[Row]]:
     """The rows of a connection of a member, who is seen: they are hers."""
+    if path == "Member.tagHistory":
+        return lambda: _uses(context.world, "member_id", member)
     if path != "Member.timeline":
         table = {"consentHistory": "consents"}.get(path.removeprefix("Member."), path.removeprefix("Member."))
         return lambda: context.world.rows(table, "member_id", member["id"])
@@ -110,13 +113,20 @@ def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -
 
 # Lists: rows in order, before the scope of their type; parts are seen with their whole.
 
-PARTS = ("OrderLine", "OrderReturn", "MessageEvent", "CallbackOutcome", "GuardianConsent")
+PARTS = ("Tag", "OrderLine", "OrderReturn", "MessageEvent", "CallbackOutcome", "GuardianConsent")
 
 
-def _tags(context: Context, member: Row) -> list[Row]:
-    uses = [use for use in context.world.rows("member_tags", "member_id", member["id"]) if in_force(use)]
-    rows = [{**(context.world.row("tags", use["tag_id"]) or {}), **use} for use in uses]
-    return sorted(rows, key=lambda row: (-row["set_at"].timestamp(), row["id"]))
+def _uses(world: World, column: str, row: Row) -> list[Row]:
+    uses = world.rows("member_tags", column, row["id"])
+    return [{**(world.row("tags", use["tag_id"]) or {}), **use} for use in uses]
+
+
+def _tags(column: str) -> Callable[[Context, Row], list[Row]]:
+    def standing(context: Context, row: Row) -> list[Row]:
+        rows = [use for use in _uses(context.world, column, row) if in_force(use)]
+        return sorted(rows, key=lambda use: (-use["set_at"].timestamp(), use["id"]))
+
+    return standing
 
 
 def _open_questions(context: Context, member: Row) -> list[Row]:
@@ -154,7 +164,9 @@ LISTS: dict[str, Callable[[Context, Row], list[Row]]] = {
         [one for one in context.world.tables["merges"] if same(context.world.away(one), row["id"])],
         (("merged_at", True), ("id", False)),
     ),
-    "Member.tags": _tags,
+    "Member.tags": _tags("member_id"),
+    "Baby.tags": _tags("baby_id"),
+    "Household.tags": _tags("household_id"),
     "Member.consents": lambda context, row: consents_in_force(context.world, row["id"]),
     "Member.recentOrders": _joined("orders", "member_id", "id", ("ordered_at", True), ("id", True)),
     "Member.scores": _joined("scores", "member_id", "id", ("model_name", False), ("rank", False), ("id", False)),

@@ -152,6 +152,14 @@ class Finder:
             if all(row[named[name]] == value for name, value in given.items() if name in named)
         ]
 
+    def _tagCatalogue(self, given: Arguments) -> list[Row]:
+        return [
+            row
+            for row in self.world.tables["tags"]
+            if (row["retired_at"] is not None) == given.get("isRetired", False)
+            and row["family"] == given.get("family", row["family"])
+        ]
+
     def _stores(self, _: Arguments) -> list[Row]:
         return self.world.tables["stores"]
 

@@ -26,11 +26,13 @@ PAGES: dict[str, Order] = {
     "Query.identityBlocks": [("blocked_at", True), ("id", True)],
     "Member.orders": [("ordered_at", True), ("id", True)],
     "Member.messages": [("created_at", True), ("id", True)],
+    "Query.tagCatalogue": [("id", False)],
+    "Member.tagHistory": [("set_at", True), ("id", True)],
     "Member.timeline": [("at", True), ("id", True)],
     "Member.consentHistory": [("given_at", True), ("id", True)],
 }
 PARSERS: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("created_at", "ordered_at", "at", "blocked_at", "given_at"), datetime.fromisoformat),
+    **dict.fromkeys(("created_at", "ordered_at", "at", "blocked_at", "given_at", "set_at"), datetime.fromisoformat),
     "id": UUID,
     "priority": float,
     "confidence": float,

@@ -66,6 +66,9 @@ async def make_house(make: Builder) -> tuple[House, list[Actor]]:
             label_en=make.text(),
             label_zh="标签",
             description=make.text(),
+            valid_days=make.some([1, 90]),
+            owner_id=make.any_of(staff),
+            retired_at=make.some([make.at()], nothing=0.7),
         )
         for n in range(6)
     ]

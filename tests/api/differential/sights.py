@@ -10,7 +10,7 @@ from tests.api.differential.world import World
 
 TYPE_NEEDS = {
     "Member": "READ_MEMBERS", "Household": "READ_MEMBERS", "Consent": "READ_MEMBERS", "Baby": "READ_BABIES",
-    "GuardianConsent": "READ_BABIES",
+    "GuardianConsent": "READ_BABIES", "CatalogueTag": "READ_TAGS",
     "Identity": "READ_CONTACTS", "Tag": "READ_TAGS", "Order": "READ_ORDERS", "OrderLine": "READ_ORDERS",
     "OrderReturn": "READ_ORDERS", "Interaction": "READ_INTERACTIONS",
     "Question": "READ_INTERACTIONS", "OwnerAssignment": "READ_CALLBACKS", "Message": "READ_MESSAGES",
@@ -140,7 +140,7 @@ RULES: dict[str, Callable[[Sight, Row], bool]] = {
     "Household": lambda sight, row: sight.household(row["id"]),
     "Baby": lambda sight, row: sight.household(row["household_id"]),
     **dict.fromkeys(
-        ("Order", "Interaction", "Message", "Decision", "Identity", "Tag", "Consent", "Score", "OwnerAssignment"),
+        ("Order", "Interaction", "Message", "Decision", "Identity", "Consent", "Score", "OwnerAssignment"),
         Sight.of_member,
     ),
     "Question": lambda sight, row: sight.of_member(sight.world.row("interactions", row["interaction_id"]) or {}),
@@ -149,7 +149,8 @@ RULES: dict[str, Callable[[Sight, Row], bool]] = {
     "MergeSuggestion": lambda sight, row: sight.named(row["one_id"]) and sight.named(row["other_id"]),
     # Parts of another row: never by themselves; their whole does not ask.
     **dict.fromkeys(
-        ("CallbackOutcome", "OrderLine", "OrderReturn", "MessageEvent", "GuardianConsent"), lambda _sight, _row: False
+        ("CallbackOutcome", "OrderLine", "OrderReturn", "MessageEvent", "GuardianConsent", "Tag"),
+        lambda _sight, _row: False,
     ),
 }
 

@@ -72,11 +72,13 @@ query($id: ID!) {
   born: stageEntries(stage: NEWBORN, from: "2017-01-01", to: "2017-12-31", first: 50) { edges { cursor } __typename }
   older: stageEntries(stage: YEARS_3_6, from: "2016-01-01", to: "2016-12-31", first: 50) { edges { cursor } __typename }
   products(first: 50) { edges { cursor } __typename }
+  tagCatalogue(first: 50) { edges { cursor } __typename }
   stores(first: 50) { edges { cursor } __typename }
   member(id: $id) {
     orders(first: 50) { edges { cursor } __typename }
     timeline(first: 50) { edges { cursor } __typename }
     consentHistory(first: 50) { edges { cursor } __typename }
+    tagHistory(first: 50) { edges { cursor } __typename }
   }
 }
 """

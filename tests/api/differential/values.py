@@ -12,7 +12,7 @@ NODES = {
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
     "Merge": "merges", "MergeSuggestion": "merge_suggestions", "IdentityBlock": "identity_blocks",
     "CallbackOutcome": "callback_outcomes", "Store": "stores", "Product": "products", "Consent": "consents",
-    "Question": "questions",
+    "Question": "questions", "CatalogueTag": "tags",
 }  # fmt: skip
 BAD_IDS = ["", "Member", "Member:1", "Tag:0190", ":", "Query:00000000-0000-4000-8000-000000000000",
            "Member:00000000-0000-4000-8000-000000000000", "Member:zzzzzzzz-0000-4000-8000-000000000000",

@@ -10,7 +10,7 @@ import pytest
 from domain.commerce.orders import Order
 from domain.database import connection
 from domain.insight.scores import Score
-from domain.people import tags
+from domain.people import tag_catalogue, tags
 from domain.people.members import Member
 from domain.platform.actors import Actor
 from domain.platform.clock import advance_business_clock, set_business_clock
@@ -70,7 +70,7 @@ async def test_an_order_a_tag_and_an_erasure_move_one_member() -> None:
     await make_order(first, NOON - timedelta(days=1))
     assert await settle() == 1
     assert await who(bought) == {first.id}
-    key = next(iter(tags._filed()))
+    key = next(iter(tag_catalogue._filed()))
     rule = json.dumps({"combinator": "and", "rules": [{"field": "tags.tag", "operator": "in", "value": [key]}]})
     await segments.update(actor, tagged, 1, SegmentChanges(rule=rule))
     await tags.tag_member(actor, second.id, key, expires_at=NOON + timedelta(hours=2))
