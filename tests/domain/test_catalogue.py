@@ -56,7 +56,7 @@ async def test_every_foreign_key_has_an_index(db: str) -> None:
         "members.joined_by_id", "consents.store_id", "orders.served_by_id", "interactions.staff_id",
         "interactions.store_id", "accounts.staff_id", "guardian_consents.store_id",
         "owner_assignments.staff_id", "owner_assignments.previous_id", "owner_assignments.assigned_by_id",
-        "questions.answered_by_id",
+        "questions.answered_by_id", "tags.owner_id",
     }  # fmt: skip
     assert {row["name"] for row in rows} == seldom
 

@@ -60,7 +60,20 @@ async def people(count: int, rng: Random, *, phones: int = 3) -> list[Member]:
         if rng.random() < 0.7:
             await make.make_score(model, member, 0.25)
         await _happened(member, rng)
+    for row in await Baby.all().order_by("created_at", "id"):
+        await _tagged(rng, tags, baby_id=row.id)
+    for household_id in dict.fromkeys(member.household_id for member in members):
+        await _tagged(rng, tags, household_id=household_id)
     return members
+
+
+async def _tagged(rng: Random, tags: list[Tag], **of: Any) -> None:
+    """Tags of a baby or a family, some of them taken off."""
+    for tag in rng.sample(tags, rng.randrange(3)):
+        await MemberTag.create(
+            tag_id=tag.id, source=Source.STAFF, set_at=make.NOON - rng.randrange(9) * DAY,
+            removed_at=rng.choice([None, None, make.NOON]), **of,
+        )  # fmt: skip
 
 
 async def _said(member: Member, rng: Random, tags: list[Tag]) -> None:
