@@ -72,8 +72,6 @@ query($id: ID!) {
   born: stageEntries(stage: NEWBORN, from: "2017-01-01", to: "2017-12-31", first: 50) { edges { cursor } __typename }
   older: stageEntries(stage: YEARS_3_6, from: "2016-01-01", to: "2016-12-31", first: 50) { edges { cursor } __typename }
   products(first: 50) { edges { cursor } __typename }
-  tagCatalogue(first: 50) { edges { cursor } __typename }
-  stores(first: 50) { edges { cursor } __typename }
   member(id: $id) {
     orders(first: 50) { edges { cursor } __typename }
     timeline(first: 50) { edges { cursor } __typename }
@@ -82,15 +80,21 @@ query($id: ID!) {
   }
 }
 """
+EARLIER_TOO = """
+{
+  tagCatalogue(first: 50) { edges { cursor } __typename }
+  stores(first: 50) { edges { cursor } __typename }
+}
+"""
 
 
 async def _earlier(town: Town, operator: Actor) -> dict[str, list[str]]:
     """Cursors of answers, by the type of their connection."""
     found: dict[str, list[str]] = {}
-    for member in town.world.tables["members"]:
-        body = await town.ask(operator, Document(EARLIER, {"id": f"Member:{member['id']}"}, "en"))
-        data = body["data"]
-        for page in [*data.values(), *(data["member"] or {}).values()]:
+    asked = [Document(EARLIER, {"id": f"Member:{member['id']}"}, "en") for member in town.world.tables["members"]]
+    for document in (Document(EARLIER_TOO, {}, "en"), *asked):
+        data = (await town.ask(operator, document))["data"]
+        for page in [*data.values(), *(data.get("member") or {}).values()]:
             if page and "edges" in page:
                 found.setdefault(page["__typename"], []).extend(edge["cursor"] for edge in page["edges"])
     return {name: sorted(set(cursors)) for name, cursors in found.items()}
