@@ -118,7 +118,6 @@ def installation() -> Iterator[Installation]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_it_starts_from_nothing_where_there_is_no_redis_and_tells_where_it_serves(installation: Installation) -> None:
     said = installation.start("--households", str(HOUSEHOLDS))
