@@ -29,6 +29,7 @@ from nestling.settings import KEYS
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 240.0  # a busy machine; a quiet one takes a tenth
+COMMAND_SECONDS = 150.0
 HOUSEHOLDS = 60
 
 
@@ -50,10 +51,16 @@ class Installation:
         return self.told
 
     def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "nestling", *arguments],
-            cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        try:
+            return subprocess.run(
+                [sys.executable, "-m", "nestling", *arguments], timeout=COMMAND_SECONDS,
+                cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as late:
+            said = (late.stdout or b"").decode()
+            logs = {path.name: path.read_text()[-2_000:] for path in self.folder.glob(".nestling/logs/*.log")}
+            told = "\n\n".join(f"{name}:\n{text}" for name, text in {"said": said[-2_000:], **logs}.items())
+            raise AssertionError(f"{' '.join(arguments)} has not ended in time\n\n{told}") from late
 
     def start(self, *arguments: str, **environment: str) -> str:
         """Start the demo, wait for its ready-file; what it said until then."""
