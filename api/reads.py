@@ -90,8 +90,10 @@ async def open_reads(
     Those are committed without waiting for the disk: a crash of the database server may lose the last second's.
     """
     assert Reads.signed_in is None, "the pools are open already"
-    # jit: compiling a statement of sub-selects costs more than running it; datestyle: dates are written as ISO's
-    common = {"timezone": "UTC", "jit": "off", "datestyle": "ISO, YMD"}
+    # jit: compiling a statement of sub-selects costs more than running it; datestyle: dates are written as ISO's;
+    # plan_cache_mode: left to itself PostgreSQL plans most of our statements anew each time, because a LIMIT of known
+    # length looks cheaper to it, and planning takes as long as running
+    common = {"timezone": "UTC", "jit": "off", "datestyle": "ISO, YMD", "plan_cache_mode": "force_generic_plan"}
     for name, most, timeout_s, settings in (
         ("signed_in", size, statement_timeout_s, {"synchronous_commit": "off"}),
         ("anonymous", max(1, size // 5), anonymous_timeout_s, {"default_transaction_read_only": "on"}),

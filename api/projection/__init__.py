@@ -6,7 +6,7 @@ computed value. SQL texts name their own row `{t}`; a relation's condition names
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
@@ -191,6 +191,12 @@ class Union:
     arms: Mapping[str, str]  # kind -> type name
     implied_by: Mapping[str, tuple[tuple[str, str], ...]]
     beneath: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # its tables: column -> what they call it
+
+    def only(self, alias: str, kinds: Iterable[str]) -> str:
+        """The condition of rows of these kinds. In words of the declaration, not bound: other tables are never read."""
+        assert set(kinds) <= self.arms.keys()
+        listed = ", ".join(f"'{kind}'" for kind in kinds) or "NULL"
+        return f"{alias}.{self.kind} IN ({listed})"
 
 
 TYPES: dict[str, Rows] = {}

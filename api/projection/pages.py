@@ -178,7 +178,8 @@ def _edges(wish: Wish, nodes: list[FieldNode]) -> tuple[str, Shape]:
             sql, child = wish.planner.node(wish.target, wish.row, below(inner))
             pairs.append((key, sql))
             shape.child(key, edge.fields["node"].type, child)
-    return json_array(json_object(pairs), f' ORDER BY {wish.row.alias}."#n"', wish.shown), shape
+    # Aggregated as the rows come: they are sorted, and what is joined is looked up for each.
+    return json_array(json_object(pairs), shown=f" {wish.shown}"), shape
 
 
 def _page_info(wish: Wish, nodes: list[FieldNode]) -> str:

@@ -42,6 +42,7 @@ from api.projection.statements import (
     Constant,
     Holes,
     Late,
+    Quoted,
     Row,
     Sure,
     all_of,
@@ -156,9 +157,11 @@ class Planner:
     ) -> tuple[str, Shape]:
         if isinstance(source, Value):
             sql = scalar(of.type, render(source.sql, self.ask, row.alias))
-            return Sure(sql) if source.column and isinstance(of.type, GraphQLNonNull) else sql, Shape()
+            if source.column and isinstance(of.type, GraphQLNonNull):
+                return sql if isinstance(sql, Quoted) else Sure(sql), Shape()
+            return str(sql), Shape()
         if isinstance(source, Identifier):
-            return Sure(f"""'"{type_name}:' || {row.alias}.id || '"'"""), Shape()
+            return Quoted(f"({row.alias}.id)::text", f'"{type_name}:'), Shape()
         if isinstance(source, Page):
             return pages.page(self, source, of, nodes, type_name, row)
         assert isinstance(source, Relation)
@@ -179,18 +182,24 @@ class Planner:
         order = f" ORDER BY {render(source.order, self.ask, target.alias)}" if source.order else ""
         rows = f"{TYPES[named].table} {target.alias} WHERE {all_of(where)}{order}"
         if source.first is None:
-            return self._single(row, target, sql, rows), shape
+            is_key = TYPES[named].made_of is None and any(theirs == "id" for theirs, _ in source.on)
+            return self._single(row, target, sql, rows, is_key=is_key), shape
         first = self.first(of, nodes[0])
+        # Aggregated in the order of the rows beneath: they are sorted, and nothing is joined to them.
         if not target.notes:
             return Sure(f"(SELECT {json_array('r.j')} FROM (SELECT {sql} AS j FROM {rows} LIMIT {first}) r)"), shape
+        if not target.joins:
+            listed = f"(SELECT {sql} AS j, {target.noted} AS a FROM {rows} LIMIT {first}) r"
+            return self.lateral(row, json_array("r.j"), "string_agg(r.a, ',')", listed), shape
         place = f"row_number() OVER ({order.strip()})"
         picked = f'(SELECT {target.alias}.*, {place} AS "#n" FROM {rows} LIMIT {first}) {target.alias}{target.joined}'
         value = json_array(sql, f' ORDER BY {target.alias}."#n"')
         return self.lateral(row, value, f"string_agg({target.noted}, ',')", picked), shape
 
-    def _single(self, row: Row, target: Row, sql: str, rows: str) -> str:
+    def _single(self, row: Row, target: Row, sql: str, rows: str, *, is_key: bool = False) -> str:
+        """At most one row; `is_key`: the condition has its table's key."""
         if not target.notes:
-            return f"(SELECT {sql} FROM {rows} LIMIT 1)"
+            return f"(SELECT {sql} FROM {rows}{'' if is_key else ' LIMIT 1'})"
         picked = f"(SELECT {target.alias}.* FROM {rows} LIMIT 1) {target.alias}{target.joined}"
         return self.lateral(row, sql, target.noted, picked)
 
@@ -220,7 +229,8 @@ class Planner:
             rows = f"{TYPES[type_name].table} {arm.alias} WHERE {arm.alias}.id = {row.alias}.id"
             if arm.notes:  # joined whatever the kind is
                 rows += f" AND {row.alias}.{union.kind} = '{kind}'"
-            cases.append(f"WHEN '{kind}' THEN {self._single(row, arm, sql, rows)}")
+            is_key = TYPES[type_name].made_of is None
+            cases.append(f"WHEN '{kind}' THEN {self._single(row, arm, sql, rows, is_key=is_key)}")
             if not child.is_done or child.is_checked:
                 shape.arms[type_name] = child
         sql = f"CASE {row.alias}.{union.kind} {' '.join(cases)} END" if cases else "NULL::text"
@@ -236,7 +246,7 @@ class Planner:
         assert proof is not None, f"{target} is only reached from where its scope is implied"
         assert set(proof) <= set(on), f"{target} is only reached over the columns that imply its scope"
         kinds = [kind for kind, name in union.arms.items() if self._may_read(TYPES[name])]
-        return [f"{alias}.{union.kind} = ANY({self.ask(kinds, 'text[]')})"]
+        return [union.only(alias, kinds)]
 
     def scope(self, rows: Rows, alias: str, source_type: str = "", on: tuple[tuple[str, str], ...] = ()) -> list[str]:
         if rows.scope is None:

@@ -6,6 +6,7 @@ shape (a search, a cursor) stands in holes; every filling that was met is rememb
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, GraphQLOutputType, get_named_type
 
@@ -190,7 +191,7 @@ class Row:
 
     @property
     def noted(self) -> str:
-        return f"nullif(concat_ws(',', {', '.join(self.notes)}), '')"
+        return self.notes[0] if len(self.notes) == 1 else f"nullif(concat_ws(',', {', '.join(self.notes)}), '')"
 
 
 def checked_first(first: int) -> int:
@@ -236,18 +237,31 @@ class Constant(Sure):
     __slots__ = ()
 
 
+class Quoted(Sure):
+    """A JSON string: an SQL text between what is known when the statement is planned."""
+
+    before: str
+    sql: str
+    after: str
+
+    def __new__(cls, sql: str, before: str = '"', after: str = '"') -> Self:
+        made = super().__new__(cls, f"'{before}' || {sql} || '{after}'")
+        made.before, made.sql, made.after = before, sql, after
+        return made
+
+
 NULL = Constant("null")
 
 
 def scalar(of: GraphQLOutputType, sql: str) -> str:
-    """SQL of the JSON text that the SDL promises for a value; null where the value is.
+    """SQL of the JSON text that the SDL promises for a value; null where the value is, also of what is `Quoted`.
 
     What needs no escapes is quoted: PostgreSQL's own `to_json` costs twice as much, json_build_object four times.
     """
     named = get_named_type(of)
     is_list = isinstance(of.of_type if isinstance(of, GraphQLNonNull) else of, GraphQLList)
     if not is_list and (isinstance(named, GraphQLEnumType) or named.name in ("Date", "Decimal")):
-        return f"""'"' || ({sql})::text || '"'"""
+        return Quoted(f"({sql})::text")
     if not is_list and named.name in ("Int", "Boolean"):
         return f"({sql})::text"
     return f"to_json({sql})::text"
@@ -261,6 +275,10 @@ def json_object(pairs: Sequence[tuple[str, str]]) -> Sure:
         if isinstance(value, Constant):
             text += value
             continue
+        if isinstance(value, Quoted):
+            parts += [f"'{text}{value.before}'", value.sql]
+            text = value.after
+            continue
         parts += [f"'{text}'", value if isinstance(value, Sure) else f"coalesce({value}, 'null')"]
         text = ""
     return Sure(_together([*parts, f"'{text}}}'::text"]))
@@ -268,7 +286,7 @@ def json_object(pairs: Sequence[tuple[str, str]]) -> Sure:
 
 def json_array(item: str, order: str = "", shown: str = "") -> Sure:
     """SQL of the text of a JSON array over rows, which are never null."""
-    return Sure(f"coalesce('[' || string_agg({item}, ','{order}) {shown} || ']', '[]')")
+    return Sure(f"coalesce('[' || string_agg({item}, ','{order}){shown} || ']', '[]')")
 
 
 def _together(parts: Sequence[str]) -> str:

@@ -53,3 +53,12 @@ async def test_a_cut_connection_is_replaced(db: str, kept: Kept) -> None:
     assert await admin.fetchval("SELECT pg_terminate_backend($1, 2000)", before)
     await admin.close()
     assert await pid(kept) != before
+
+
+async def test_a_statement_is_planned_once_and_not_for_each_of_its_values(kept: Kept) -> None:
+    """A LIMIT whose number is known looks cheaper to PostgreSQL than one that is not: it would plan for each."""
+    sql = "SELECT count(*) FROM (SELECT id FROM members ORDER BY id LIMIT $1::bigint) few"
+    for number in range(12):
+        await kept.fetchrow(sql, number)
+    asked = "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement = $1"
+    assert tuple(await kept.fetchrow(asked, sql)) == (12, 0)

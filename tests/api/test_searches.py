@@ -1,6 +1,7 @@
 """Finding members: what is found, and that each search is an index look-up once there are many."""
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
 
@@ -195,23 +196,41 @@ def _scans(node: dict[str, Any], of: str) -> list[str]:
     return found + [kind for child in node.get("Plans", ()) for kind in _scans(child, of)]
 
 
-async def test_every_search_is_an_index_look_up(ask: Ask, config: ApiConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    await connection().execute_script(FILL)
+Plan = Callable[[], Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture
+def plan(config: ApiConfig, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """The plan of the statement that was sent last, as it is run: one for all values."""
     sent: list[tuple[str, Any]] = []
 
-    async def explain(context: ApiContext, sql: str, parameters: Any) -> Any:
+    async def noted(context: ApiContext, sql: str, parameters: Any) -> Any:
         sent.append((sql, parameters))
         assert Reads.signed_in is not None
         return await Reads.signed_in.fetchrow(sql, *parameters)
 
-    monkeypatch.setattr("api.projection.operations.fetch", explain)
+    monkeypatch.setattr("api.projection.operations.fetch", noted)
+
+    async def planned() -> dict[str, Any]:
+        sql, parameters = sent[-1]
+        assert Reads.signed_in is not None
+        async with Reads.signed_in.acquire() as session:
+            await session.execute(f"PREPARE asked AS {sql}")
+            nulls = ", ".join(["NULL"] * len(parameters))
+            found = json.loads(await session.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE asked ({nulls})"))
+            await session.execute("DEALLOCATE asked")
+        top: dict[str, Any] = found[0]["Plan"]
+        return top
+
+    return planned
+
+
+async def test_every_search_is_an_index_look_up(ask: Ask, plan: Plan) -> None:
+    await connection().execute_script(FILL)
 
     async def scans() -> dict[str, list[str]]:
-        sql, parameters = sent[-1]
-        pool = Reads.signed_in
-        assert pool is not None
-        plan = json.loads((await pool.fetchrow(f"EXPLAIN (FORMAT JSON) {sql}", *parameters))[0])[0]["Plan"]
-        return {table: _scans(plan, table) for table in ("members", "identities", "babies", "member_tags")}
+        top = await plan()
+        return {table: _scans(top, table) for table in ("members", "identities", "babies", "member_tags")}
 
     operator = await make_actor(Role.OPERATOR)
     searches = [
@@ -226,3 +245,19 @@ async def test_every_search_is_an_index_look_up(ask: Ask, config: ApiConfig, mon
         await ask(operator, f"{{ member({way}) {{ id }} }}")
         for table, kinds in (await scans()).items():
             assert "Seq Scan" not in kinds, (way, table)
+
+
+async def test_a_timeline_of_some_kinds_reads_no_table_of_the_others(ask: Ask, plan: Plan) -> None:
+    operator, member = await make_actor(Role.OPERATOR), await make_member()
+    tables = {"INTERACTION": "interactions", "ORDER": "orders", "MESSAGE": "messages"}
+
+    async def read(narrowed: str) -> set[str]:
+        text = f"query($id: ID!) {{ member(id: $id) {{ timeline(first: 2{narrowed}) {{ edges {{ cursor }} }} }} }}"
+        assert not (await ask(operator, text, id=f"Member:{member.id}")).codes
+        top = await plan()
+        return {table for table in tables.values() if _scans(top, table)}
+
+    assert await read("") == set(tables.values())
+    for kind, table in tables.items():
+        assert await read(f", kinds: [{kind}]") == {table}
+    assert await read(", kinds: [VISIT, MESSAGE]") == {"interactions", "messages"}

@@ -97,8 +97,14 @@ def narrowed(
 ) -> list[str]:
     found = []
     if kinds is not None:
-        wanted = ask([kind.value for kind in kinds], "text[]")
-        found.append(f"({alias}.entry = ANY({wanted}) OR {alias}.kind = ANY({wanted}))")
+        names = [kind.value for kind in kinds]
+        timeline = UNIONS["TimelineEntry"]
+        finer = [name for name in names if name not in timeline.arms]
+        entries = [entry for entry in timeline.arms if entry in names or (finer and entry == "INTERACTION")]
+        found.append(timeline.only(alias, entries))
+        if finer:
+            wanted = ask(names, "text[]")
+            found.append(f"({alias}.entry = ANY({wanted}) OR {alias}.kind = ANY({wanted}))")
     if channels is not None:
         found.append(f"{alias}.channel = ANY({ask([channel.value for channel in channels], 'text[]')})")
     if since is not None:
