@@ -1,5 +1,6 @@
-"""Arguments: how a field's are read from the variables of a request, as far as possible once for all requests."""
+"""Arguments: how a field declares its own, and how they are read from a request, as far as possible once for all."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,12 +22,25 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 from strawberry import Schema
+from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument, convert_arguments
 
 Arguments = Callable[[VariableValues], dict[str, Any]]
 """The field's arguments as Python values, by their Python names, for the variables of a request."""
 
 _ABSENT = object()
+REQUIRED = inspect.Parameter.empty
+
+
+def argument(name: str, annotation: Any, default: Any, description: str | None = None) -> StrawberryArgument:
+    """An argument of a field; with `REQUIRED` as its default it has none."""
+    return StrawberryArgument(name, None, StrawberryAnnotation(annotation), description=description, default=default)
+
+
+def arguments_of(find: Callable[..., object], leave: int = 2) -> list[StrawberryArgument]:
+    """The finder's own parameters, after the read and the row's alias."""
+    parameters = list(inspect.signature(find, eval_str=True).parameters.values())[leave:]
+    return [argument(parameter.name, parameter.annotation, parameter.default) for parameter in parameters]
 
 
 def reader(schema: Schema, of: GraphQLField, node: FieldNode, literals: VariableValues) -> Arguments:
@@ -35,7 +49,7 @@ def reader(schema: Schema, of: GraphQLField, node: FieldNode, literals: Variable
     def read(variables: VariableValues) -> dict[str, Any]:
         return convert_arguments(
             get_argument_values(of, node, variables),
-            _arguments_of(of),
+            _declared(of),
             scalar_registry=schema.schema_converter.scalar_registry,
             config=schema.config,
         )
@@ -63,7 +77,7 @@ def _filled_in(
         ArgumentNode(name=one.name, value=without) if one.name.value == name else one for one in node.arguments or ()
     )
     emptied = reader(schema, of, FieldNode(name=node.name, arguments=others), literals)
-    argument = {schema.config.name_converter.from_argument(one): one.python_name for one in _arguments_of(of)}
+    argument = {schema.config.name_converter.from_argument(one): one.python_name for one in _declared(of)}
     definition = get_named_type(of.args[name].type).extensions["strawberry-definition"]
     fields = {schema.config.name_converter.from_field(one): one.python_name for one in definition.fields}
 
@@ -83,7 +97,7 @@ def _looked_up(
     schema: Schema, of: GraphQLField, node: FieldNode, literals: VariableValues, late: Mapping[str, Any]
 ) -> Arguments:
     """Plain scalars by variable: what is left out is the default; graphql-core refuses a null that may not be."""
-    names = {schema.config.name_converter.from_argument(one): one for one in _arguments_of(of)}
+    names = {schema.config.name_converter.from_argument(one): one for one in _declared(of)}
     others = FieldNode(
         name=node.name, arguments=tuple(one for one in node.arguments or () if one.name.value not in late)
     )
@@ -138,7 +152,7 @@ def _uses_variables(value: Any) -> bool:
     return any(_uses_variables(one) for one in inner)
 
 
-def _arguments_of(of: GraphQLField) -> list[StrawberryArgument]:
+def _declared(of: GraphQLField) -> list[StrawberryArgument]:
     found: list[StrawberryArgument] = of.extensions["strawberry-definition"].arguments
     return found
 

@@ -5,15 +5,13 @@ relation can forget it. A field is a column, an expression, a masked column, a r
 computed value. SQL texts name their own row `{t}`; a relation's condition names the row it starts from `{s}`.
 """
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
-from strawberry.annotation import StrawberryAnnotation
-from strawberry.types.arguments import StrawberryArgument
 
+from api.arguments import REQUIRED, argument, arguments_of
 from api.config import ApiConfig
 from api.context import ApiContext
 from domain.platform.actors import Actor
@@ -262,7 +260,7 @@ def relation(
     """Rows of the annotated type whose columns equal ours. `first` makes it a list and is how many by default."""
     declared = _field(Relation(tuple(on.items()), where, order, first, permission), description)
     if first is not None:
-        declared.arguments = [_argument("first", int, first, f"How many at most, 1-{MOST_ROWS}.")]
+        declared.arguments = [argument("first", int, first, f"How many at most, 1-{MOST_ROWS}.")]
     return declared
 
 
@@ -280,9 +278,9 @@ def connection(
     """A page of rows of the annotated `Connection[Type]`, in the order of `key`; `unindexed`: why no index gives it."""
     declared = _field(Page(key, tuple((on or {}).items()), where, find, permission, before, unindexed), description)
     declared.arguments = [
-        *(_arguments_of(find) if find else []),
-        _argument("first", int, inspect.Parameter.empty, f"How many, 1-{MOST_ROWS}."),
-        _argument("after", str | None, None, "`endCursor` of the page before."),
+        *(arguments_of(find) if find else []),
+        argument("first", int, REQUIRED, f"How many, 1-{MOST_ROWS}."),
+        argument("after", str | None, None, "`endCursor` of the page before."),
     ]
     return declared
 
@@ -297,7 +295,7 @@ def one(
 ) -> Any:
     """A root field: at most one row, by the finder's arguments."""
     declared = _field(One(find, type_of, permission, before), description)
-    declared.arguments = _arguments_of(find)
+    declared.arguments = arguments_of(find)
     return declared
 
 
@@ -312,19 +310,9 @@ def computed(
     """A value that SQL cannot give; `name` tells the family which. The parameters of `given` are its arguments."""
     declared = _field(Computed(name, family, permission, given), description)
     if given is not None:
-        declared.arguments = _arguments_of(given, leave=0)
+        declared.arguments = arguments_of(given, leave=0)
     return declared
 
 
 def _field(source: Source, description: str) -> Any:
     return strawberry.field(description=description, metadata={SOURCE: source})
-
-
-def _argument(name: str, annotation: Any, default: Any, description: str | None = None) -> StrawberryArgument:
-    return StrawberryArgument(name, None, StrawberryAnnotation(annotation), description=description, default=default)
-
-
-def _arguments_of(find: Callable[..., object], leave: int = 2) -> list[StrawberryArgument]:
-    """The finder's own parameters, after the read and the row's alias."""
-    parameters = list(inspect.signature(find, eval_str=True).parameters.values())[leave:]
-    return [_argument(parameter.name, parameter.annotation, parameter.default) for parameter in parameters]
