@@ -29,7 +29,7 @@ from nestling.settings import KEYS
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 240.0  # a busy machine; a quiet one takes a tenth
-COMMAND_SECONDS = 150.0
+COMMAND_SECONDS = 220.0
 HOUSEHOLDS = 60
 
 
