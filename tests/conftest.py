@@ -8,20 +8,70 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from tortoise import Tortoise
+from xdist.scheduler import LoadFileScheduling
 
 from domain.database import connection, tortoise_config
 from domain.gateway import suppressions
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 0x6E65_7374  # "nest": one process builds the template, the others wait
+
+SCORING = "tests/workers/scoring/"
+LONG = (
+    "tests/nestling/demo/test_demo.py",
+    "tests/browser/test_pages.py",
+    SCORING,
+    "tests/nestling/embedded/test_postgres.py",
+    "tests/workers/test_worker.py",
+    "tests/nestling/test_purchases.py",
+    "tests/domain/people/test_merges.py",
+    "tests/api/differential/test_differential.py",
+    "tests/workers/test_kill.py",
+    "tests/api/test_trusted.py",
+    "tests/api/test_abuse.py",
+    "tests/nestling/test_users.py",
+    "tests/domain/gateway/test_hearing.py",
+    "tests/domain/stages/test_asof.py",
+)
+"""What takes longest, the longest first: where it began last, one process would work while the others have nothing."""
+
+
+class WholeFiles(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file stays in one process, and so do all tests of the scoring, which read one history and learn from it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid)
+
+
+def _scope(nodeid: str) -> str:
+    return SCORING if nodeid.startswith(SCORING) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles | None:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # not by the number of tests alone: the order of the items is that below
+    return WholeFiles(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests: the LONG ones first, then the others by how many are in a file."""
+    if not hasattr(config, "workerinput"):
+        return
+    tests = Counter(_scope(item.nodeid) for item in items)
+    places = {scope: place for place, scope in enumerate(LONG)}
+    items.sort(key=lambda item: (places.get(_scope(item.nodeid), len(LONG)), -tests[_scope(item.nodeid)]))
 
 
 def _named(url: str, database: str) -> str:
@@ -91,12 +141,24 @@ def template(postgres_url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def database_url(postgres_url: str, template: str) -> Iterator[str]:
-    """The run's own database, migrated and empty; dropped at the end. Processes of one run have one each."""
-    name = f"nestling_test_{os.getpid()}_{secrets.token_hex(3)}"
-    asyncio.run(_clone(postgres_url, template, name))
-    yield _named(postgres_url, name)
-    asyncio.run(_drop(postgres_url, name))
+def new_database(postgres_url: str, template: str) -> Iterator[Callable[[], str]]:
+    """Makes databases, each migrated and empty; says the URL. They are dropped at the end."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"nestling_test_{os.getpid()}_{secrets.token_hex(3)}")
+        asyncio.run(_clone(postgres_url, template, made[-1]))
+        return _named(postgres_url, made[-1])
+
+    yield make
+    for name in made:
+        asyncio.run(_drop(postgres_url, name))
+
+
+@pytest.fixture(scope="session")
+def database_url(new_database: Callable[[], str]) -> str:
+    """The run's own database, migrated and empty. Processes of one run have one each."""
+    return new_database()
 
 
 EMPTY_FILLED_TABLES = """

@@ -10,6 +10,7 @@ from pathlib import Path
 from tortoise.models import Model
 
 from domain.database import MODEL_MODULES
+from tests.conftest import LONG
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("api", "workers", "channels", "domain")
@@ -117,3 +118,7 @@ def test_no_table_has_a_tenant() -> None:
         for model in vars(importlib.import_module(module)).values():
             if inspect.isclass(model) and issubclass(model, Model) and model is not Model:
                 assert not forbidden & set(model._meta.fields_map), model.__name__
+
+
+def test_the_long_tests_that_are_given_out_first_are_there() -> None:
+    assert [name for name in LONG if not (ROOT / name).exists()] == []

@@ -23,11 +23,6 @@ NEVER = {
 def quiet(_: str) -> None: ...
 
 
-@pytest.fixture(scope="module")
-def leaving(history: History) -> Trained:
-    return churn.train(history, quiet)
-
-
 def test_churn_is_judged_beside_its_baselines_and_not_too_good_to_be_true(leaving: Trained) -> None:
     judged = leaving.judgement
     assert judged is not None
