@@ -1,4 +1,4 @@
-"""A small slice of the real purchases in a database of its own, loaded once and learned from once for all tests here."""
+"""A small slice of the real purchases in a database of its own, loaded once and learned from once for all of them."""
 
 import asyncio
 from collections.abc import Callable
