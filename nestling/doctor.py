@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from nestling.migrations import pending
+from nestling.migrations import AnotherVersion, pending
 from nestling.opening import CLOCK_REMEDY, MOVED_CLOCK, without_password
 from nestling.settings import Settings, refusals
 from nestling.words import counted, this_command
@@ -74,7 +74,10 @@ async def look_at_database(settings: Settings) -> list[Finding]:
         if number < 150000:
             return [Finding("postgresql", Health.ILL, f"version {number // 10000}", "Nestling needs 15 or newer.")]
         found = [Finding("postgresql", Health.WELL, f"version {number // 10000} at {where}")]
-        missing = await pending(settings.DATABASE_URL)
+        try:
+            missing = await pending(settings.DATABASE_URL)
+        except AnotherVersion as other:
+            return [*found, Finding("migrations", Health.ILL, "another version's", str(other))]
         if missing:
             return [*found, Finding("migrations", Health.ILL, f"{len(missing)} pending", "nestling migrate")]
         found.append(Finding("migrations", Health.WELL, "in step"))

@@ -12,7 +12,7 @@ from tortoise import Tortoise
 
 from domain.database import tortoise_config
 from domain.gateway import suppressions
-from nestling.migrations import pending
+from nestling.migrations import AnotherVersion, pending
 from nestling.settings import NO_REDIS, Settings, refusals
 from nestling.words import counted, started_again, this_command
 
@@ -92,7 +92,7 @@ def refuse_unsafe(settings: Settings) -> None:
 
 
 async def refuse_pending(settings: Settings) -> None:
-    """Raise NotReady when the database cannot be reached or lacks migrations."""
+    """Raise NotReady when the database cannot be reached, lacks migrations or is another version's."""
     try:
         missing = await pending(settings.DATABASE_URL)
     except (OSError, asyncpg.PostgresError) as error:
@@ -100,6 +100,8 @@ async def refuse_pending(settings: Settings) -> None:
             f"PostgreSQL does not answer at {without_password(settings.DATABASE_URL)}: {type(error).__name__}. "
             "Check DATABASE_URL and that the server runs."
         ) from error
+    except AnotherVersion as other:
+        raise NotReady(str(other)) from other
     if missing:
         lacks = f"{counted(len(missing), 'migration')} (first {missing[0]})"
         raise NotReady(f"The database lacks {lacks}. Run: {this_command()} migrate")

@@ -29,7 +29,7 @@ from domain.platform.failures import FieldError, NotPermitted, ValidationError
 from domain.platform.ids import new_id
 from domain.platform.roles import Permission
 
-SHARED_BY = 3  # members; said again in the trigger of migration 0011
+SHARED_BY = 3  # members; said again in the trigger of migration 0004
 SHARED_WITHIN = timedelta(days=30)  # business clock, between first and last seen
 NOTE_LENGTH = 400
 FILE = Path(__file__).parent / "identity_rules.toml"

@@ -33,6 +33,7 @@ def main() -> None:
     from pydantic import ValidationError
 
     from nestling.embedded.failures import EmbeddedFailed, NotInstalled
+    from nestling.migrations import AnotherVersion
     from nestling.opening import NotReady
     from nestling.processes import end_with_supervisor
 
@@ -42,7 +43,7 @@ def main() -> None:
     except NotInstalled as missing:
         Console(stderr=True, soft_wrap=True).print(str(missing), style="bold", markup=False)
         sys.exit(2)
-    except (EmbeddedFailed, NotReady) as failed:
+    except (EmbeddedFailed, NotReady, AnotherVersion) as failed:
         Console(stderr=True, soft_wrap=True).print(str(failed), style="bold", markup=False)
         sys.exit(1)
     except ValidationError as wrong:

@@ -33,5 +33,7 @@ def migrate(
         typer.echo(f"review {drafted} and add its constraints" if drafted else "migrations: in step, nothing to write")
         return
     with servers(settings()) as opened:
-        applied = asyncio.run(migrations.migrate(opened.DATABASE_URL))
-    typer.echo(f"migrations: applied {', '.join(applied)}" if applied else "migrations: nothing to do")
+        done = asyncio.run(migrations.migrate(opened.DATABASE_URL))
+    if done.adopted:
+        typer.echo(f"migrations: found what {', '.join(done.adopted)} make, from before the first release")
+    typer.echo(f"migrations: applied {', '.join(done.applied)}" if done.applied else "migrations: nothing to do")

@@ -70,8 +70,8 @@ async def prepare_demo(settings: Settings, households: int | None) -> None:
     missing = await pending(settings.DATABASE_URL)
     if missing:
         with progress.step("Migrations") as say:
-            await migrate(settings.DATABASE_URL)
-            say(f"{len(missing)} applied")
+            migrated = await migrate(settings.DATABASE_URL)
+            say(f"{len(migrated.applied)} applied")
     async with database(settings):
         done = await finished_steps()
         if not done and await Member.exists():

@@ -1,8 +1,9 @@
-"""Migrations on a database that people work with: rows of the first tables are all there after the last migration."""
+"""Migrations on a database that people work with: its rows are all there afterwards, whoever made its tables."""
 
 import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,9 +15,10 @@ from tortoise.migrations.api import migrate as migrate_to
 
 from domain.database import APP, tortoise_config
 from domain.platform.ids import new_id
-from nestling.migrations import migrate, pending
+from nestling.migrations import NOW, ONCE, AnotherVersion, migrate, pending
+from tests.nestling.commands import nestling, together
 
-FIRST = "0003_indexes"  # with it the first release's tables were whole; whatever follows meets rows
+FIRST = NOW[-1]  # with it the first release's tables are whole; whatever follows meets rows
 THEN = datetime(2017, 12, 15, 12, tzinfo=UTC)
 
 
@@ -75,7 +77,7 @@ async def _fill(connection: asyncpg.Connection) -> None:
     for number in (2, 3):  # two rows that wait for the same reason
         await _insert(
             connection, "import_issues", batch_id=batch, row_no=number, column_name="phone", code="bad_phone",
-            message="Not a phone.", row_data=f'{{"external_id": "M{number}"}}',
+            message="Not a phone.", row_data=f'{{"external_id": "M{number}"}}', row_hash=f"issue {number}",
         )  # fmt: skip
 
 
@@ -87,11 +89,23 @@ async def _rows(connection: asyncpg.Connection, columns: dict[str, list[str]]) -
     }
 
 
-@pytest.mark.long
-async def test_rows_of_the_first_tables_live_through_every_later_migration(old_database: str) -> None:
+async def _call(connection: asyncpg.Connection, *names: str) -> None:
+    """As if migrations of these names had made the tables."""
+    await connection.execute("DELETE FROM tortoise_migrations")
+    await connection.executemany(
+        "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ($1, $2, now())",
+        [(APP, name) for name in names],
+    )
+
+
+@pytest.mark.parametrize("made_by", [NOW, ONCE], ids=["these", "those before the first release"])
+async def test_rows_of_the_first_tables_live_through_every_later_migration(
+    old_database: str, made_by: tuple[str, ...]
+) -> None:
     connection = await asyncpg.connect(old_database)
     try:
         await _fill(connection)
+        await _call(connection, *made_by)
         found = await connection.fetch(
             "SELECT table_name, array_agg(column_name::text) AS names FROM information_schema.columns "
             "WHERE table_schema = 'public' AND table_name NOT LIKE 'tortoise%' GROUP BY 1"
@@ -100,20 +114,41 @@ async def test_rows_of_the_first_tables_live_through_every_later_migration(old_d
         before = await _rows(connection, columns)
         assert sum(map(len, before.values())) >= 11
 
-        await migrate(old_database)
+        later = [name for name in await pending(old_database) if name not in NOW]
+        migrated = await migrate(old_database)
+        assert (migrated.applied, migrated.adopted) == (later, [] if made_by == NOW else list(NOW))
         assert await pending(old_database) == []
         assert await _rows(connection, columns) == before
+        names = await connection.fetch("SELECT name FROM tortoise_migrations ORDER BY name")
+        assert [row["name"] for row in names] == [*NOW, *later]
+        again = await migrate(old_database)
+        assert (again.applied, again.adopted) == ([], [])
+    finally:
+        await connection.close()
 
-        assert await connection.fetch("SELECT DISTINCT is_merchandise FROM products") == [(True,)]
-        assert await connection.fetch("SELECT DISTINCT release_reason, released_by FROM callback_tasks") == [
-            (None, None)
-        ]
-        waiting = await connection.fetch("SELECT row_hash, record_key FROM import_issues")
-        assert len({row["row_hash"] for row in waiting}) == 2, "each of them waits by itself"
-        assert {row["record_key"] for row in waiting} == {""}
-        await _insert(  # and a row as an older process still writes it has the new columns' defaults
-            connection, "products", id=new_id(), source="pos", external_id="P3", name="P3", category="C"
-        )
-        assert await connection.fetchval("SELECT is_merchandise FROM products WHERE external_id = 'P3'")
+
+STRANGERS = (ONCE[:10], (*ONCE, "0019_of_a_branch"), (*NOW[:2], "0003_another"))
+
+
+async def test_tables_of_another_version_are_refused_in_words_and_left_alone(old_database: str, tmp_path: Path) -> None:
+    connection = await asyncpg.connect(old_database)
+    try:
+        here = [*NOW, *(name for name in await pending(old_database) if name not in NOW)]
+        for names in STRANGERS:
+            await _call(connection, *names)
+            for look in (migrate, pending):
+                with pytest.raises(AnotherVersion, match=names[-1]):
+                    await look(old_database)
+            assert {row["name"] for row in await connection.fetch("SELECT name FROM tortoise_migrations")} == set(names)
+        demo = await nestling(tmp_path, old_database, "demo")
+        for command in (demo, *await together(tmp_path, old_database, "migrate", "serve", "doctor")):
+            said = command.stdout + command.stderr
+            assert command.returncode == 1, command.args
+            assert "nother version" in said
+            assert "demo reset" in " ".join(said.split())
+
+        # a newer one that has all of ours lacks nothing: while it is rolled out, processes of this one go on
+        await _call(connection, *here, "9999_of_tomorrow")
+        assert await pending(old_database) == []
     finally:
         await connection.close()

@@ -33,7 +33,7 @@ async def test_what_moves_is_followed_by_what_arrives_late(db: str) -> None:
         (row["table_name"], {"follow_merged_members": "member_id"}.get(row["proname"], "household_id")) for row in rows
     }
     moves = {place for place, rule in RULES.items() if rule is Rule.MOVES and place[1] != "baby_id"}
-    assert moves - followed == set(), "a table that moves needs the trigger of migration 0011"
+    assert moves - followed == set(), "a table that moves needs a trigger as in migration 0004"
     assert followed - moves == {("consents", "member_id")}
 
 
