@@ -62,6 +62,10 @@ class Process:
                 self._command, env=self._environment, cwd=self._folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
 
+    async def ended(self) -> int:
+        """Asked to stop; what serves in this process goes on meanwhile, for the child may wait for it."""
+        return await asyncio.to_thread(self.end)
+
     def end(self, how: signal.Signals = signal.SIGTERM, patience: float = 20.0) -> int:
         assert self.child is not None
         self.child.send_signal(how)

@@ -141,7 +141,7 @@ async def _storm(
                         await _hurt(bell, is_last=n >= kills // 2)
                         one.start()
                     await until(_settled, patience, _unsettled)
-                    assert one.end() == 0, one.words[-2000:]
+                    assert await one.ended() == 0, one.words[-2000:]
                     assert not re.search(r"\[(error|critical)\b|Traceback", one.words), one.words[-3000:]
             finally:
                 bell.stop()

@@ -66,7 +66,7 @@ async def test_without_a_redis_a_message_leaves_within_two_seconds(db: str, tmp_
                 assert time.monotonic() - begun < 2.0
                 await until(lambda: _handed(30), 10, states)
                 await until(lambda: _in(MessageState.DELIVERED, 10), 10, states)
-                assert one.end() == 0
+                assert await one.ended() == 0
     assert await states() == {"DELIVERED": 10, "ACCEPTED": 20}
     assert await CallbackTask.all().count() == 10
 
@@ -82,7 +82,7 @@ async def test_every_attempt_is_a_line_of_the_log_and_no_person_is(db: str, tmp_
             environment = worker_environment(db, provider, timeout=1) | {"LOG_JSON": "true", "LOG_LEVEL": "DEBUG"}
             with worker(tmp_path, environment) as one:
                 await until(lambda: _handed(30), 30, states)
-                assert one.end() == 0
+                assert await one.ended() == 0
     lines = [json.loads(line) for line in one.words.splitlines() if line.startswith("{")]
     told = {
         (line["message_id"], line["attempt"], line["state"], line["code"])
@@ -111,14 +111,14 @@ async def test_stopping_gives_everything_back_and_loses_nothing(db: str, tmp_pat
             await plan_notes(await make_people(800, Channel.SMS), Channel.SMS)
             with worker(tmp_path, worker_environment(db, provider)) as one:
                 await until(lambda: _handed(40), 30, states)
-                assert one.end() == 0
+                assert await one.ended() == 0
                 now = await states()
                 assert "SENDING" not in now
                 assert "UNKNOWN" not in now
                 assert now.get("QUEUED", 0) > 0, "it stopped after everything was sent: this proves nothing"
                 one.start()
                 await until(lambda: _handed(800), 60, states)
-                one.end()
+                await one.ended()
 
 
 async def test_a_step_that_is_cancelled_stays_cancelled_when_its_undoing_fails() -> None:
@@ -238,7 +238,7 @@ async def test_the_bell_comes_and_goes(db: str, tmp_path: Path) -> None:
             bell.stop()
         await plan_notes(people[20:], Channel.SMS)
         await until(lambda: _handed(30), 5, states)
-        assert one.end() == 0
+        assert await one.ended() == 0
 
 
 async def _said(one: Process, what: str) -> bool:
