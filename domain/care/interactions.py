@@ -233,13 +233,13 @@ async def write_interaction(
     is_promised = note.promise_task_id is not None
     await connection().execute_query(
         "INSERT INTO interactions (id, member_id, baby_id, kind, channel, direction, occurred_at, topic, note, "
-        "staff_id, store_id, task_id, source, external_id, mood, promise, promised_for, promise_task_id) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        "staff_id, store_id, task_id, source, external_id, mood, promise, promised_for, promise_task_id, "
+        "is_synthetic) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         [
             interaction_id, member_id, note.baby_id, note.kind, note.channel, note.direction, at,
             note.topic.strip(), note.text.strip(), actor.staff_id, actor.store_id, note.task_id, system_of(actor),
             str(interaction_id), note.heard.mood, note.heard.promise.strip() if is_promised else "",
-            note.call_at if is_promised else None, note.promise_task_id,
+            note.call_at if is_promised else None, note.promise_task_id, actor.makes_up,
         ],
     )  # fmt: skip
     await write_questions(interaction_id, note.asked, at)

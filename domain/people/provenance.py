@@ -17,8 +17,8 @@ from domain.platform.sources import Source
 
 TRUST = {source: rank for rank, source in enumerate(reversed(Source))}  # Source lists the most trusted first
 
-CONFIDENCE = {Source.MEMBER: 1.0, Source.STAFF: 0.9, Source.IMPORT: 0.8}
 UNSURE = 0.5  # of sources that say no confidence of their own
+CONFIDENCE = {Source.MEMBER: 1.0, Source.STAFF: 0.9, Source.IMPORT: 0.8, Source.SYNTHETIC: UNSURE}
 
 MEMBER_FIELDS = ("full_name", "carer_role", "language", "jurisdiction", "time_zone")
 BABY_FIELDS = (
@@ -33,7 +33,9 @@ SYSTEMS = {
 
 
 def said_by(actor: Actor) -> Source:
-    """A member speaks for herself, also through a frontend; staff speak as staff."""
+    """A member speaks for herself, also through a frontend; staff speak as staff. What is made up says so."""
+    if actor.makes_up:
+        return Source.SYNTHETIC
     return Source.STAFF if actor.is_staff else Source.MEMBER
 
 

@@ -12,11 +12,11 @@ from domain.database import connection
 from domain.people.consents import ConsentEvidence, ConsentState, write_consent
 from domain.people.failures import MemberNotFound
 from domain.people.identities import SHAREABLE, IdentityKind
-from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, flaw_of, standing_blocks
+from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, flaw_of, is_test_value, standing_blocks
 from domain.people.members import NAME_LENGTH, CarerRole
 from domain.people.names import name_initials, name_key
 from domain.people.owners import note_first_owner
-from domain.people.phones import is_fictional, normalised_email, normalised_phone
+from domain.people.phones import normalised_email, normalised_phone
 from domain.people.places import canonical_language, place_flaws
 from domain.people.provenance import said_by, system_of
 from domain.people.scopes import is_in_scope
@@ -116,7 +116,7 @@ async def register(
             now = await business_now()
             member_id = await _insert_member(actor, given, household_id, now)
             for identity in identities:
-                await _insert_identity(member_id, household_id, identity, now)
+                await _insert_identity(actor, member_id, household_id, identity, now)
             await _insert_consents(actor, given, member_id, now)
             await announce(MEMBER_TIMELINE, member_id)
             return MemberRegistered(member_id, household_id)
@@ -228,9 +228,11 @@ async def _insert_member(actor: Actor, given: Registration, household_id: UUID, 
     return member_id
 
 
-async def _insert_identity(member_id: UUID, household_id: UUID, identity: GivenIdentity, now: datetime) -> None:
+async def _insert_identity(
+    actor: Actor, member_id: UUID, household_id: UUID, identity: GivenIdentity, now: datetime
+) -> None:
     """Hers alone, or, when her own household holds it already, shared evidence; raises _Taken when it is another's."""
-    synthetic = identity.kind is IdentityKind.PHONE and is_fictional(identity.value)
+    synthetic = actor.makes_up or is_test_value(identity.kind, identity.value)
     insert = (
         "INSERT INTO identities (id, member_id, kind, namespace, value, is_synthetic, first_seen_at, last_seen_at, "
         "is_primary) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) "

@@ -25,6 +25,7 @@ class Actor:
     household_id: UUID | None = None
     token_id: UUID | None = None
     permissions: frozenset[Permission] = field(default=frozenset())
+    makes_up: bool = False  # the demo's own hand: whatever it says of people is SYNTHETIC
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

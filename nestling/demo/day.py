@@ -8,6 +8,7 @@ from domain.database import connection
 from domain.outreach import care_runs
 from domain.platform.clock import business_now, business_offset, set_business_clock
 from nestling.demo.example import choose_example
+from nestling.demo.families import make_families, record_loss
 from nestling.demo.logins import open_logins
 from nestling.demo.segments import make_segments
 from nestling.demo.steps import EXAMPLE_STEP, LOGINS_STEP, SIZE_STEP, Step, Work
@@ -77,7 +78,9 @@ STEPS: tuple[Step, ...] = (
     Step("babies", "Babies", find_babies),
     Step(LOGINS_STEP, "Demo logins", open_logins),
     Step("scores", "Training and scoring", train_and_score),
+    Step("families", "Families to look at, made up", make_families),
     Step("care", "Care run: what each family should get today", plan_care),
+    Step("loss", "A loss in one of them", record_loss),
     Step("segments", "Segments", make_segments),
     Step(EXAMPLE_STEP, "An example family", choose_example),
 )

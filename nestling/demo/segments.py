@@ -29,6 +29,13 @@ SEGMENTS: dict[str, tuple[str, list[dict[str, Any]]]] = {
             {"field": "consents.consent", "operator": "in", "value": ["CARE:CALL", "PROMOTION:CALL"]},
         ],
     ),
+    "Around four months": (
+        "Families with a baby of 3 to 5 months whose carer wants care by SMS.",
+        [
+            {"field": "baby.age_months", "operator": "between", "value": [3, 5]},
+            {"field": "consents.consent", "operator": "in", "value": ["CARE:SMS"]},
+        ],
+    ),
     "A quiet month": (
         "Families with a baby under two who have bought, but not in 30 days.",
         [

@@ -58,6 +58,13 @@ async def test_a_member_joins_with_consent_and_attribution(db: str) -> None:
     assert (await Identity.get(kind=IdentityKind.PHONE)).is_synthetic
 
 
+async def test_addresses_set_aside_for_examples_are_marked_as_such(db: str) -> None:
+    given = tuple(GivenIdentity(IdentityKind.EMAIL, text) for text in ("grace@example.com", "grace@grace-lin.net"))
+    await registrations.register(make.frontend_actor(), Registration(given, phone_region="US"))
+    marked = {one.value: one.is_synthetic for one in await Identity.all()}
+    assert marked == {"grace@example.com": True, "grace@grace-lin.net": False}
+
+
 async def test_thirty_tills_registering_one_phone_make_one_member(db: str) -> None:
     actors = [await make.make_actor(Role.ADVISOR) for _ in range(30)]
     spellings = [PHONE, "212-555-0142", "(212) 5550142"]
