@@ -131,6 +131,11 @@ async def _doubt(mother: Member, account: Account) -> None:
         one_id=mother.id, other_id=sister.id, confidence=0.7,
         evidence=[{"code": "GIVEN_TOGETHER", "kinds": ["CARD", "POS_ID"], "verified_by": ""}],
     )  # fmt: skip
+    await Merge.create(
+        survivor_id=sister.id, absorbed_id=mother.id, how=MergeHow.STAFF, reason="One name.", actor_id=account.id,
+        actor_role="OPERATOR", merged_at=NOON - 2 * DAY, unmerged_at=NOON - DAY, unmerged_by=account.id,
+        unmerge_reason="Two sisters.",
+    )  # fmt: skip
     await IdentityBlock.create(
         kind=IdentityKind.CARD, value="CARD-0815", reason=BlockReason.KIOSK, members=2, note="At the door.",
         blocked_by=account.id, blocked_at=NOON - DAY, lifted_at=NOON, lifted_by=account.id,
@@ -240,7 +245,7 @@ async def stored() -> dict[str, Any]:
     shown_tag["owner_id"] = tag.owner_id
     return {
         "Member": await Member.get(external_id="M1"),
-        "Merge": await Merge.get(),
+        "Merge": await Merge.get(unmerged_at=None),
         "MergeSuggestion": await MergeSuggestion.get(),
         "IdentityBlock": await IdentityBlock.get(),
         "Household": await Household.get(external_id="H1"),

@@ -27,8 +27,9 @@ from graphql import (
 )
 
 from domain.platform.roles import PERMISSIONS, Role
-from tests.api.one_of_each import CARD, EMAIL, PHONE, RULE, World, is_now, missing_id
+from tests.api.one_of_each import CARD, DAY, EMAIL, PHONE, RULE, World, is_now, missing_id
 from tests.api.rights import MASKED, NOBODY, REFUSED, Cells, is_wrapper
+from tests.factories import NOON
 
 Path = tuple[str | int, ...]
 EMBEDDED = frozenset(
@@ -302,6 +303,10 @@ SAID: dict[str, Any | Callable[[Expected], Any]] = {
     "Merge.formerId": lambda to: f"Member:{to.rows['Merge'].absorbed_id}",
     "MergeSuggestion.reasons": ["GIVEN_TOGETHER"],
     "MergeSuggestion.kinds": ["CARD", "POS_ID"],
+    "MergeSuggestion.mergedAt": wire(NOON - 2 * DAY),
+    "MergeSuggestion.mergeReason": "One name.",
+    "MergeSuggestion.unmergedAt": wire(NOON - DAY),
+    "MergeSuggestion.unmergeReason": "Two sisters.",
     "Interaction.promiseState": lambda to: "OPEN" if to.rows["Interaction"].promise_task_id else None,
     "Order.lineCount": 1,
     "Consent.isInForce": True,

@@ -56,6 +56,14 @@ def _told(name: str) -> str:
     )
 
 
+def _last_merge(name: str) -> str:
+    """Of the latest time that the two were one; undone ones count."""
+    return (
+        f"(SELECT g.{name} FROM merges g WHERE g.survivor_id IN ({{t}}.one_id, {{t}}.other_id) "
+        "AND g.absorbed_id IN ({t}.one_id, {t}.other_id) ORDER BY g.merged_at DESC, g.id DESC LIMIT 1)"
+    )
+
+
 @projected(
     table="merge_suggestions",
     scope=Scope(_both_are_visible),
@@ -71,6 +79,14 @@ class MergeSuggestion(Node):
     )
     kinds: list[str] = expression(_told("kinds"), "Kinds of the identities that say so.")
     suggested_at: datetime = column("suggested_at", "Since when (real clock).")
+    merged_at: datetime | None = expression(
+        _last_merge("merged_at"), "When the two were merged last (real clock); null: never."
+    )
+    merge_reason: str | None = expression(_last_merge("reason"), "Why, in the words of who merged them.")
+    unmerged_at: datetime | None = expression(
+        _last_merge("unmerged_at"), "When that was taken back (real clock); null: it was not."
+    )
+    unmerge_reason: str | None = expression(_last_merge("unmerge_reason"), "Why, in the words of who took it back.")
     one: Annotated["Member", strawberry.lazy("api.schema.people.members")] | None = relation(
         "The elder row.", on={"id": "one_id"}
     )

@@ -79,6 +79,12 @@ async def make_doubts(make: Builder, member: Member, members: list[Member]) -> N
             MergeSuggestion, one_id=one_id, other_id=other_id, state=make.one(SuggestionState), evidence=evidence,
             confidence=make.one([0.5, 0.5, 0.7, 1.0]), suggested_at=make.at(),
         )  # fmt: skip
+        for survivor, absorbed in make.one([[], [(one_id, other_id)], [(one_id, other_id), (other_id, one_id)]]):
+            await make.make(
+                Merge, survivor_id=survivor, absorbed_id=absorbed, how=MergeHow.STAFF, reason=make.text(),
+                actor_id=make.id(), actor_role="OPERATOR", merged_at=make.at(), unmerged_at=make.at(),
+                unmerged_by=make.id(), unmerge_reason=make.text(),
+            )  # fmt: skip
     lifted = make.one([{}, {"lifted_at": make.at(), "lifted_by": make.id()}])
     await make.make(
         IdentityBlock, kind=make.one(IdentityKind), value=f"{make.key()}@x", reason=make.one(BlockReason),

@@ -249,6 +249,16 @@ def _distinct(words: Iterable[str]) -> list[str]:
     return sorted(set(words), key=lambda word: (len(word), word))
 
 
+def _last_merge(column: str) -> Callable[[Context, Row], Any]:
+    def value(context: Context, row: Row) -> Any:
+        pair = {row["one_id"], row["other_id"]}
+        theirs = [one for one in context.world.tables["merges"] if {one["survivor_id"], one["absorbed_id"]} == pair]
+        latest = ordered(theirs, (("merged_at", True), ("id", True)))
+        return latest[0][column] if latest else None
+
+    return value
+
+
 VALUES: dict[str, Callable[[Context, Row], Any]] = {
     "Member.formerIds": lambda context, row: [
         f"Member:{one['id']}"
@@ -257,6 +267,10 @@ VALUES: dict[str, Callable[[Context, Row], Any]] = {
     "Merge.formerId": lambda _, row: f"Member:{row['absorbed_id']}",
     "MergeSuggestion.reasons": lambda _, row: _distinct(one["code"] for one in row["evidence"]),
     "MergeSuggestion.kinds": lambda _, row: _distinct(kind for one in row["evidence"] for kind in one["kinds"]),
+    "MergeSuggestion.mergedAt": _last_merge("merged_at"),
+    "MergeSuggestion.mergeReason": _last_merge("reason"),
+    "MergeSuggestion.unmergedAt": _last_merge("unmerged_at"),
+    "MergeSuggestion.unmergeReason": _last_merge("unmerge_reason"),
     "IdentityBlock.value": lambda _, row: masked_identity(row),
     "Member.phone": _contact("PHONE"),
     "Member.email": _contact("EMAIL"),
