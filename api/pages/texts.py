@@ -152,6 +152,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ask for the last four digits of her phone, or scan her card.",
         "请顾客报手机号后四位，或扫描会员卡。",
     ),
+    "other_carers": ("Cares for them too", "家中其他照护人"),
     "log_interaction": ("Log a visit or a talk", "记录到店或交谈"),
     "what_was_it": ("What was it?", "类型"),
     "what_was_said": ("What was said?", "谈了什么？"),

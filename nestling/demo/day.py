@@ -8,7 +8,6 @@ from domain.database import connection
 from domain.outreach import care_runs
 from domain.platform.clock import business_now, business_offset, set_business_clock
 from nestling.demo.example import choose_example
-from nestling.demo.families import make_families, record_loss
 from nestling.demo.logins import open_logins
 from nestling.demo.segments import make_segments
 from nestling.demo.steps import EXAMPLE_STEP, LOGINS_STEP, SIZE_STEP, Step, Work
@@ -64,6 +63,19 @@ async def train_and_score(work: Work) -> dict[str, Any]:
     return {"versions": [model.version for model in report.models]}
 
 
+async def make_up_families(work: Work) -> dict[str, Any]:
+    from nestling.demo.families import make_families
+
+    return await make_families(work)
+
+
+async def record_a_loss(work: Work) -> dict[str, Any]:
+    """After the care run: what was planned for the baby is withdrawn."""
+    from nestling.demo.families import record_loss
+
+    return await record_loss(work)
+
+
 async def plan_care(work: Work) -> dict[str, Any]:
     today = (await business_now()).astimezone(ZoneInfo(work.settings.TIME_ZONE)).date()
     report = await care_runs.run(today)
@@ -78,9 +90,9 @@ STEPS: tuple[Step, ...] = (
     Step("babies", "Babies", find_babies),
     Step(LOGINS_STEP, "Demo logins", open_logins),
     Step("scores", "Training and scoring", train_and_score),
-    Step("families", "Families to look at, made up", make_families),
+    Step("families", "Families to look at, made up", make_up_families),
     Step("care", "Care run: what each family should get today", plan_care),
-    Step("loss", "A loss in one of them", record_loss),
+    Step("loss", "A loss in one of them", record_a_loss),
     Step("segments", "Segments", make_segments),
     Step(EXAMPLE_STEP, "An example family", choose_example),
 )

@@ -13,15 +13,7 @@ from zoneinfo import ZoneInfo
 
 from tortoise.transactions import in_transaction
 
-from domain.care.interactions import (
-    Direction,
-    Heard,
-    InteractionKind,
-    InteractionLogged,
-    Mood,
-    Note,
-    log,
-)
+from domain.care.interactions import Direction, Heard, InteractionKind, InteractionLogged, Mood, Note, log
 from domain.care.losses import BabyContentStopped, stop
 from domain.care.redecisions import call_at
 from domain.database import connection
@@ -29,7 +21,6 @@ from domain.people import consents, feeding, merges, owners, tags
 from domain.people.babies import BabyAdded, BabyFacts, Feeding, Sex, add
 from domain.people.consents import ConsentEvidence, ConsentState
 from domain.people.identities import IdentityKind, primary_holder
-from domain.people.members import CarerRole
 from domain.people.registrations import GivenConsent, GivenIdentity, MemberRegistered, Registration, register
 from domain.people.resolution_plans import Wish
 from domain.people.resolutions import MemberResolved, resolve
@@ -38,6 +29,7 @@ from domain.platform.actors import Actor
 from domain.platform.clock import business_now
 from domain.platform.sources import Channel, Purpose
 from domain.stages.calendar import add_months
+from nestling.demo.carers import GRACE, GRANDMOTHER, HANNAH, LI_NA, LI_NA_ONLINE, NORA, NORA_ONLINE, Carer
 from nestling.demo.place import Place
 from nestling.demo.steps import Work
 from nestling.demo.synthetic import words
@@ -45,37 +37,10 @@ from nestling.demo.synthetic.people import TAG_KEY
 from nestling.words import counted
 
 FAMILIES_LOCK = 0x6661_6D69  # "fami"
-MALL = "demo-mall"
 EVIDENCE = ConsentEvidence("synthetic", "demo-1", words.CONSENT_TEXT)
 WEEKS_OF_TERM = 40
+CALLED_AFTER = timedelta(minutes=5)  # whoever starts the demo takes another call first
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Carer:
-    """A made-up person as she stands at the till. The phones are fiction's, and no made-up buyer's."""
-
-    name: str
-    card: str
-    phone: str
-    role: CarerRole = CarerRole.MOTHER
-    language: str = "en"
-    email: str = ""
-    allows: tuple[tuple[Purpose, Channel], ...] = ()
-
-
-SERVED = ((Purpose.SERVICE, Channel.SMS), (Purpose.SERVICE, Channel.CALL))
-CARED_FOR = (*SERVED, (Purpose.CARE, Channel.SMS), (Purpose.CARE, Channel.EMAIL), (Purpose.CARE, Channel.CALL))
-
-GRACE = Carer("Grace Lin", "8899002401", "+15165550190", email="grace.lin@example.com", allows=CARED_FOR)
-GRANDMOTHER = Carer(
-    "陈桂兰", "8899002402", GRACE.phone, CarerRole.GRANDPARENT, "zh-Hans", allows=((Purpose.SERVICE, Channel.CALL),)
-)
-HANNAH = Carer("Hannah Reed", "8899002403", "+15165550191", email="hannah.reed@example.com", allows=CARED_FOR)
-NORA = Carer("Nora Watson", "8899002404", "+15165550192", allows=SERVED)
-LI_NA = Carer("李娜", "8899002405", "+15165550193", language="zh-Hans", allows=SERVED)
-NORA_ONLINE = GivenIdentity(IdentityKind.MALL_ACCOUNT, "nora.w.516", MALL)
-LI_NA_ONLINE = GivenIdentity(IdentityKind.MALL_ACCOUNT, "lina.88", MALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +86,11 @@ async def record_loss(work: Work) -> dict[str, Any]:
             work.say("it was recorded before")
             return {}
         stopped = _done(await stop(house.consultant, lost[0]["id"]), BabyContentStopped)
-        soon = await _when_she_may_be_called(await business_now() + timedelta(minutes=10), house)
+        soon = await _when_she_may_be_called(await business_now() + CALLED_AFTER, house)
         await _say(
             house.consultant, hannah, InteractionKind.CALL, Channel.CALL,
             "She rang to tell us. Speak of her crib order only, and do not ask.", topic="Order",
-            heard=Heard(promise="Say that the money for the crib is on its way."), call_at=soon,
+            heard=Heard(promise="Say that the money for the crib is on its way"), call_at=soon,
         )  # fmt: skip
     work.say(f"{counted(stopped.messages, 'planned message')} withdrawn")
     return {"messages": stopped.messages}
@@ -183,7 +148,7 @@ async def _born_early(house: House, grace: UUID) -> None:
     )  # fmt: skip
     at = datetime.combine(vaccine_on + timedelta(days=1), time(10, 30), ZoneInfo(house.zone))
     at = await _when_she_may_be_called(at, house)
-    promise = f"Call on {at.astimezone(ZoneInfo(house.zone)):%A}, after Leo's vaccine."
+    promise = f"Call on {at.astimezone(ZoneInfo(house.zone)):%A}, after Leo's vaccine"
     await _say(
         house.consultant, grace, InteractionKind.CALL, Channel.CALL, "Nervous about the vaccine on the day before.",
         baby_id=leo, heard=Heard(Mood.WORRIED, promise=promise), call_at=at,

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from nestling.demo.carers import GRACE
 from nestling.demo.place import Place, write_whole
 from nestling.demo.progress import Progress
 from nestling.opening import NotReady
@@ -86,5 +87,7 @@ def tell(settings: Settings, place: Place, progress: Progress) -> None:
     query = '{"query":"{ member(phone: \\"' + phone + '\\") { id name babies { nickname } } }"}'
     say(f"     curl -s {url}/graphql -H 'Authorization: Bearer {tokens.get('frontend', '')}' \\")
     say(f"       -H 'Content-Type: application/json' -d '{query}'")
+    say("  Two babies and a grandmother on one phone, a merge to try and to take back, a loss, a segment and its why:")
+    say(f"     docs/people.md has the operations for {url}/graphql; on {url}/store look for {GRACE.phone[2:]}.")
     say(f"  Then let a week pass, in another terminal: {this_command()} demo advance 7d")
     say("Ctrl-C ends it and keeps its data.")

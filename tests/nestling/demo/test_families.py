@@ -18,8 +18,9 @@ from domain.people.identities import IdentityKind, primary_holder
 from domain.platform import accounts
 from domain.platform.clock import business_now, set_business_clock
 from nestling.demo import families
+from nestling.demo.carers import GRACE, GRANDMOTHER, HANNAH, LI_NA, NORA, Carer
 from nestling.demo.day import FIRST_MORNING, plan_care
-from nestling.demo.families import GRACE, GRANDMOTHER, HANNAH, LI_NA, NORA, make_families, record_loss
+from nestling.demo.families import make_families, record_loss
 from nestling.demo.logins import open_logins
 from nestling.demo.segments import make_segments
 from nestling.demo.steps import Work
@@ -55,7 +56,7 @@ async def rows(statement: str, *values: object) -> list[dict[str, Any]]:
     return await connection().execute_query_dict(statement, list(values))
 
 
-async def called(carer: families.Carer) -> Any:
+async def called(carer: Carer) -> Any:
     found = await primary_holder(IdentityKind.CARD, carer.card)
     assert found is not None
     return found
