@@ -192,6 +192,15 @@ def test_the_example_member_shows_most_of_a_profile_and_the_advisor_finds_a_memb
     assert found["data"]["members"]["totalCount"] >= 1
 
 
+def test_the_walk_through_the_made_up_families_is_answered_by_the_demo_as_it_stands(installation: Installation) -> None:
+    walked = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "tour.py", installation.ready_file],
+        cwd=installation.folder, env=installation.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert walked.returncode == 0, walked.stdout + walked.stderr
+    assert walked.stdout.count("\nMerge, as operator\n") == 1
+
+
 def test_messages_left_and_the_simulators_own_log_knows_them(installation: Installation) -> None:
     ready = installation.ready()
     lines = [json.loads(line) for line in Path(ready["simulator_log"]).read_text().splitlines()]
@@ -250,7 +259,7 @@ def test_days_pass_one_by_one_and_the_terminal_tells_what_the_worker_made_of_the
     assert query(
         url,
         "UPDATE callback_tasks SET expires_at = not_before + interval '1 day' WHERE id = "
-        "(SELECT id FROM callback_tasks WHERE state = 'OPEN' ORDER BY id LIMIT 1) RETURNING 1",
+        "(SELECT id FROM callback_tasks WHERE state = 'OPEN' ORDER BY not_before, id LIMIT 1) RETURNING 1",
     )
     advanced = installation.command("demo", "advance", "2d")
     assert advanced.returncode == 0, advanced.stderr
