@@ -191,7 +191,9 @@ async def _merged_and_parted(house: House) -> None:
     online = await _resolve(house, LI_NA.name, "zh-Hans", LI_NA_ONLINE, GivenIdentity(IdentityKind.PHONE, LI_NA.phone))
     for member_id in (at_till, online):
         await _mark(house, member_id)
-    await _say(house.advisor, at_till, InteractionKind.VISIT, Channel.STORE, "给侄女买衣服，问尺码。")
+    due_on = house.today + timedelta(weeks=8)
+    _done(await add(house.advisor, at_till, BabyFacts(nickname="豆豆", due_on=due_on)), BabyAdded)
+    await _say(house.advisor, at_till, InteractionKind.VISIT, Channel.STORE, "问待产包要准备什么。")
     merged = await merges.merge(house.operator, at_till, online, "Same name, same phone.")
     merge_id = _done(merged, merges.MembersMerged).merge_id
     why = "Two women of one name: she has her parcels sent to her sister-in-law."

@@ -72,11 +72,17 @@ async def test_every_operation_of_the_walk_shows_what_the_paper_says(demo: httpx
         one["name"]: [held["isPrimary"] for held in one["identities"] if held["kind"] == "PHONE"] for one in found
     }
     assert primary == {GRACE.name: [True], GRANDMOTHER.name: [False]}
-    for baby in told["YearAhead"]["member"]["babies"]:
-        days = [due["on"] for due in baby["careCalendar"]]
+    years = {baby["nickname"]: baby["careCalendar"] for her in told["YearAhead"].values() for baby in her["babies"]}
+    assert set(years) == {"Mia", "Leo", "Otis", "豆豆"}
+    for year in years.values():
+        days = [due["on"] for due in year]
         assert days == sorted(days)
         assert "2017-12-15" <= days[0] <= days[-1] <= "2018-12-15"
-    leo = told["YearAhead"]["member"]["babies"][1]["careCalendar"]
+    expected = {
+        kind: {due["isExpected"] for due in years["豆豆"] if due["kind"] == kind} for kind in ("CHECK_UP", "VACCINE")
+    }
+    assert expected == {"CHECK_UP": {False, True}, "VACCINE": {True}}, "the birth will move what comes after it"
+    leo = years["Leo"]
     assert {(due["kind"], due["basis"]) for due in leo} >= {("VACCINE", "CHRONOLOGICAL"), ("WEANING", "CORRECTED")}
     assert {due["on"] for due in leo if due["kind"] == "VACCINE"} >= {"2017-12-18", "2018-02-18"}
 
