@@ -34,7 +34,8 @@ from nestling.demo.place import Place
 from nestling.demo.steps import Work
 from nestling.demo.synthetic import words
 from nestling.demo.synthetic.people import TAG_KEY
-from nestling.words import counted
+from nestling.opening import NotReady
+from nestling.words import counted, this_command
 
 FAMILIES_LOCK = 0x6661_6D69  # "fami"
 EVIDENCE = ConsentEvidence("synthetic", "demo-1", words.CONSENT_TEXT)
@@ -100,6 +101,11 @@ async def _house(work: Work) -> House:
     """The demo's own accounts and the mall's token; whatever they say here is made up, and every row will say so."""
     found = [await credentials.by_login(name) for name in ("advisor-1", "consultant-1", "operator-1")]
     found.append(await credentials.by_token(Place(work.settings.DATA_DIR).secrets()["tokens"]["frontend"]))
+    if None in found:
+        raise NotReady(
+            "The demo's accounts advisor-1, consultant-1 and operator-1 make its families, and one of them is shut out "
+            f"or its token gone. `{this_command()} demo reset` starts anew."
+        )
     advisor, consultant, operator, mall = (replace(one.actor, makes_up=True) for one in found if one is not None)
     zone = work.settings.TIME_ZONE
     today = (await business_now()).astimezone(ZoneInfo(zone)).date()

@@ -26,6 +26,7 @@ from nestling.demo.segments import make_segments
 from nestling.demo.steps import Work
 from nestling.demo.synthetic import add_people
 from nestling.demo.synthetic.persons import LARGEST_NUMBER, phone
+from nestling.opening import NotReady
 from nestling.settings import Settings
 from tests.factories import make_member, make_order, make_store
 
@@ -181,6 +182,12 @@ async def test_cut_short_anywhere_it_leaves_nothing_and_is_finished_by_the_next(
     whole = await counts()
     await step(work)
     assert await counts() == whole != before
+
+
+async def test_an_account_that_was_shut_out_is_told(work: Work) -> None:
+    await accounts.set_active("advisor-1", is_active=False)
+    with pytest.raises(NotReady, match="advisor-1"):
+        await make_families(work)
 
 
 async def test_finished_in_the_night_it_promises_calls_for_the_day(work: Work) -> None:
