@@ -42,6 +42,10 @@ LONG = (
     "tests/nestling/test_users.py",
     "tests/domain/gateway/test_hearing.py",
     "tests/domain/stages/test_asof.py",
+    "tests/nestling/test_score_command.py",
+    "tests/nestling/test_migrations.py",
+    "tests/nestling/test_serve.py",
+    "tests/nestling/imports/test_imports.py",
 )
 """What takes longest, the longest first: where it began last, one process would work while the others have nothing."""
 
