@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from tortoise.transactions import in_transaction
 
 from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.platform.clock import set_business_clock
 from domain.platform.failures import NotPermitted, ValidationError, VersionConflict
+from domain.platform.parameters import Parameters
 from domain.platform.roles import Role
 from domain.segments import readings, segments
+from domain.segments.compiling import this_moment
 from domain.segments.facts import rebuild
 from domain.segments.fields import ENUMS, LOOKED_UP, catalogue, values_of
 from domain.segments.readings import Counted, Overlap, Why
@@ -236,3 +239,24 @@ async def test_every_field_can_say_what_she_has(db: str) -> None:
         "MONTHS_6_12, TRIMESTER_3", "26", "339",
     )  # fmt: skip
     assert (shown["orders.count"], shown["orders.total"], shown["member.language"]) == ("0", "0", "en")
+
+
+@pytest.mark.parametrize(
+    ("leaf", "index"),
+    [
+        ({"field": "baby.age_months", "operator": "between", "value": [6, 11]}, "member_facts_born_idx"),
+        ({"field": "baby.stage", "operator": "in", "value": ["MONTHS_6_12"]}, "member_facts_born_idx"),
+        ({"field": "orders.days_since_last", "operator": "<=", "value": 60}, "member_facts_last_order_idx"),
+        ({"field": "orders.count", "operator": ">=", "value": {"value": 2, "days": 90}}, "member_facts_last_order_idx"),
+    ],
+)
+async def test_a_childs_age_and_the_last_order_are_looked_up(db: str, leaf: dict[str, Any], index: str) -> None:
+    """The table is small here: that it is not read whole is all that is asked."""
+    tree = read({"combinator": "and", "rules": [leaf]})
+    assert isinstance(tree, Group), tree
+    parameters = Parameters()
+    sql = readings.count_sql(await make_actor(Role.OPERATOR), tree, await this_moment(), parameters)
+    async with in_transaction():
+        await connection().execute_query("SET LOCAL enable_seqscan = off")
+        plan = await connection().execute_query_dict(f"EXPLAIN {sql}", parameters)
+    assert index in str(plan)
