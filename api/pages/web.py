@@ -167,7 +167,7 @@ def page(request: Request, template: str, viewer: Viewer | None, status: int = 2
         language=language,
         viewer=viewer,
         rooms=[room for room, roles in ROOMS.items() if viewer and viewer.role in roles],
-        clock_note=_clock_note(viewer, language),
+        clock_note=_clock_note(viewer, language, house),
         here=request.url.path.split("/")[1],
         new_key=lambda: str(new_id()),
         **values,
@@ -178,11 +178,11 @@ def page(request: Request, template: str, viewer: Viewer | None, status: int = 2
     return response
 
 
-def _clock_note(viewer: Viewer | None, language: str) -> str:
-    """Where the business clock is not the real one, the page says so."""
+def _clock_note(viewer: Viewer | None, language: str, house: ZoneInfo) -> str:
+    """Where the business clock is not the real one, the page says so, in the time of the people who work there."""
     if viewer is None or abs(viewer.business_now - real_now()) < timedelta(minutes=1):
         return ""
-    return text(language, "demo_clock", now=viewer.business_now.strftime("%Y-%m-%d %H:%M"))
+    return text(language, "demo_clock", now=viewer.business_now.astimezone(house).strftime("%Y-%m-%d %H:%M"))
 
 
 def back_to(path: str, **query: object) -> RedirectResponse:

@@ -1,10 +1,18 @@
 """Stages to come and the care calendar as they are asked for."""
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
+from api.config import ApiConfig
+from api.context import ApiContext
+from api.graphql import Request, run
 from domain.platform.clock import set_business_clock
 from domain.platform.roles import Role
-from tests.api.conftest import Ask
+from domain.stages.engine import BabyDates, read
+from domain.stages.rules import Stage
+from tests.api.conftest import Ask, Response
 from tests.factories import NOON, make_actor, make_baby, make_guardian_consent, make_member, member_actor
 
 AHEAD = """query($id: ID!, $months: Int) { node(id: $id) { ... on Baby {
@@ -42,6 +50,29 @@ async def test_the_day_is_the_one_where_the_family_lives(ask: Ask) -> None:
         assert found["careCalendar"][0]["on"] == expected
 
 
+@pytest.mark.usefixtures("ask")
+async def test_stages_and_searches_by_stage_are_read_for_the_day_of_the_house(config: ApiConfig) -> None:
+    """Half an hour around her midnight, at places east and west of Greenwich: never UTC's day."""
+    actor, by_stage = await make_actor(), Stage.MONTHS_6_12
+    for house, midnight in (("Asia/Shanghai", datetime(2017, 12, 15, 16, tzinfo=UTC)),
+                            ("America/New_York", datetime(2017, 12, 16, 5, tzinfo=UTC))):  # fmt: skip
+        there = replace(config, time_zone=house)
+        mother = await make_member(time_zone="Pacific/Auckland")  # where she lives does not move the house's day
+        dates = BabyDates(born_on=date(2017, 6, 16))
+        baby = await make_baby(mother, born_on=dates.born_on, born_source="MEMBER")
+        for minutes, on in ((-30, date(2017, 12, 15)), (30, date(2017, 12, 16))):
+            await set_business_clock(midnight + timedelta(minutes=minutes))
+            context = ApiContext(caller=actor, config=there)
+            asked = await run(Request(HERE, {"id": f"Baby:{baby.id}", "stage": by_stage.value}), context)
+            said, expected = Response(asked.body, context).data, read(dates, on)
+            assert expected.age is not None
+            assert said["node"]["stage"] == {
+                "stage": expected.stage.value, "on": on.isoformat(), "ageMonths": expected.age.months,
+            }  # fmt: skip
+            found = {edge["node"]["id"] for edge in said["members"]["edges"]}
+            assert (f"Member:{mother.id}" in found) == (expected.stage is by_stage)
+
+
 async def test_nothing_lies_before_a_baby_whose_content_was_stopped(ask: Ask) -> None:
     baby = await make_baby(await make_member(), due_on=date(2018, 3, 1), due_source="MEMBER", stopped_at=NOON)
     found = (await ask(await make_actor(), AHEAD, id=f"Baby:{baby.id}", months=12)).data["node"]
@@ -65,6 +96,10 @@ async def test_too_many_months_are_refused_in_queries_and_in_payloads(ask: Ask) 
     assert (await ask(actor, add, input=given, key="b", months=0)).codes == ["BAD_USER_INPUT"]
 
 
+HERE = """query($id: ID!, $stage: Stage!) {
+  node(id: $id) { ... on Baby { stage { stage on ageMonths } } }
+  members(search: {stage: $stage}, first: 20) { edges { node { id } } }
+}"""
 ENTRIES = """query($from: Date!, $to: Date!, $stage: Stage!) {
   stageEntries(stage: $stage, from: $from, to: $to, first: 2) {
     totalCount pageInfo { hasNextPage } edges { node { id } }

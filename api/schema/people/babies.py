@@ -162,7 +162,10 @@ AHEAD = Family(
         "gestation_weeks": "{t}.gestation_weeks",
         "is_stopped": "{t}.stopped_at IS NOT NULL",
         "region": f"coalesce({_CARER.format('jurisdiction')}, '')",
-        "on": f"(SELECT business_now() AT TIME ZONE coalesce({_CARER.format('time_zone')}, 'UTC'))::date",
+        "on": lambda ask, alias: (
+            f"(SELECT business_now() AT TIME ZONE coalesce({_CARER.format('time_zone').format(t=alias)}, "
+            f"{ask(ask.config.time_zone, 'text')}))::date"
+        ),
     },
     compute=_ahead,
 )
