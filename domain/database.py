@@ -31,6 +31,7 @@ MODEL_MODULES = [
     "domain.care.losses",
     "domain.outreach.decisions",
     "domain.outreach.templates",
+    "domain.outreach.care_ahead",
     "domain.outreach.care_runs",
     "domain.gateway.messages",
     "domain.gateway.outbox",

@@ -11,6 +11,7 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import MetaInfo, Model
@@ -58,7 +59,6 @@ TYPES = {
     "DateField": "date",
     "JSONField": "jsonb",
     "DecimalField": "numeric",
-    "ArrayField": "uuid[]",
     "BinaryField": "bytea",
 }
 
@@ -177,12 +177,12 @@ def _column(name: str, field: object, notes: dict[str, str]) -> str | None:
         nullable = "null" if field.null else ""
         return f"| {name}_id | uuid → {target} | {nullable} | {_cell(note)} |\n"
     kind = type(field).__name__
-    if kind not in TYPES or getattr(field, "reference", None) is not None:
+    if kind not in (*TYPES, "ArrayField") or getattr(field, "reference", None) is not None:
         return None
     marks = ["key"] if field.pk else []  # type: ignore[attr-defined]
     marks += ["null"] if field.null else []  # type: ignore[attr-defined]
     marks += ["unique"] if field.unique and not field.pk else []  # type: ignore[attr-defined]
-    shown = TYPES[kind]
+    shown = f"{field.element_type.lower()}[]" if isinstance(field, ArrayField) else TYPES[kind]
     if kind == "CharEnumFieldInstance":
         shown = field.enum_type.__name__  # type: ignore[attr-defined]
     return f"| {name} | {shown} | {', '.join(marks)} | {_cell(notes.get(name, ''))} |\n"

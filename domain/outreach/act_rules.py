@@ -6,7 +6,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class ActRules:
-    version: str = "acts-2026.2"
+    version: str = "acts-2026.3"
     # How many calls a day make a list that is worked, not one that is looked at.
     calls_per_consultant: int = 8
     calls_per_advisor: int = 3
@@ -19,7 +19,7 @@ class ActRules:
     refill_worth: float = 5.0
     # Care outranks offers: no single shelf is worth as much.
     stage_care_worth: float = 10.0
-    stage_care_expires_after: timedelta = timedelta(days=7)
+    one_thing_within: timedelta = timedelta(hours=12)  # of care a carer; runs of missed days follow at once
     offer_from_probability: float = 0.08
     offer_from_lift: float = 7.0  # against the base rate of first purchases, any member and category
     offer_margin: float = 0.25

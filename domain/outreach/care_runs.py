@@ -13,9 +13,9 @@ from tortoise.models import Model
 from domain.care.withdrawals import cancel_answered
 from domain.database import connection
 from domain.gateway.messages import plan
-from domain.outreach import templates
+from domain.outreach import care_ahead, templates
 from domain.outreach.act_rules import ACT_RULES, ActRules
-from domain.outreach.next_acts import Today, calls, messages
+from domain.outreach.next_acts import Today, calls, offers
 from domain.outreach.shelves import suggestible_shelves
 from domain.platform.clock import business_now, real_now
 from domain.platform.ids import new_id
@@ -28,7 +28,7 @@ class CareRun(Model):
     run_on = fields.DateField(unique=True)  # business date
     started_at = fields.DatetimeField()  # real clock
     finished_at = fields.DatetimeField(null=True)  # real clock
-    # eligible = sent + held + suppressed, by channel and reason
+    # eligible = sent + held + suppressed, by channel and reason; and the rules that care was planned by
     counts: fields.JSONField[dict[str, Any]] = fields.JSONField(default=dict)
 
     class Meta:
@@ -61,7 +61,8 @@ async def run(run_on: date, rules: ActRules = ACT_RULES) -> CareReport:
     await templates.seed()
     today = Today(run_id, run_on, await business_now(), rules)
     await _plan_calls(today)
-    await _plan_messages(today)
+    await _plan_care(today)
+    await _plan_offers(today)
     report = await _report(run_id, run_on, is_repeat=False)
     await _close(report)
     return report
@@ -139,11 +140,32 @@ async def _room_for_calls(today: Today) -> tuple[int, int]:
     return min(day, 2 * day - row["waiting"]) - row["made"], rules.calls_per_consultant
 
 
-async def _plan_messages(today: Today) -> None:
+async def _plan_care(today: Today) -> None:
+    """What the care calendar has for the babies whose day has come; the babies of other days are not looked at."""
+    if await _has_new_rules():
+        await care_ahead.look_at_all_again()
+    after: care_ahead.Place | None = care_ahead.EARLIEST
+    while after is not None:
+        looked, after = await care_ahead.look(today, after)
+        await plan(care_ahead.intents(today, looked))
+        await care_ahead.remember(looked)  # killed before this, the next look finds what was planned among the messages
+
+
+async def _has_new_rules() -> bool:
+    """Whether the last run that came to its end planned by other care plans or stage plans than there are now."""
+    rows = await connection().execute_query_dict(
+        "SELECT counts ->> 'rules' AS rules FROM care_runs WHERE finished_at IS NOT NULL "
+        "ORDER BY finished_at DESC LIMIT 1"
+    )
+    return bool(rows) and rows[0]["rules"] != care_ahead.rules_in_use()
+
+
+async def _plan_offers(today: Today) -> None:
+    """Care outranks offers: who got any today is passed over."""
     shelves = await suggestible_shelves(today.at)
     after, is_last = NOBODY, False
     while not is_last:
-        batch = await messages(today, after, shelves)
+        batch = await offers(today, after, shelves)
         await plan(batch.intents)
         after, is_last = batch.after, batch.is_last
 
@@ -169,7 +191,7 @@ async def _report(run_id: UUID, run_on: date, *, is_repeat: bool) -> CareReport:
 async def _close(report: CareReport) -> None:
     counts = {
         "eligible": report.eligible, "sent": report.sent, "held": report.held, "suppressed": report.suppressed,
-        "by": list(report.by),
+        "by": list(report.by), "rules": care_ahead.rules_in_use(),
     }  # fmt: skip
     await connection().execute_query(
         "UPDATE care_runs SET finished_at = $2, counts = $3 WHERE id = $1 AND finished_at IS NULL",

@@ -16,7 +16,6 @@ from domain.outreach.rendering import TemplateText
 from domain.platform.constraints import one_of
 from domain.platform.ids import new_id
 from domain.platform.sources import Channel, Purpose
-from domain.stages.rules import Stage
 
 FOLDER = Path(__file__).parent / "catalogue"
 
@@ -46,23 +45,11 @@ class Template(Model):
 
 
 @dataclass(frozen=True, slots=True)
-class CareItem:
-    """A stage's care message: sent within so many days of the day the stage begins, by this kind of age."""
-
-    stage: Stage
-    template_key: str
-    within_days: int
-    is_by_corrected_age: bool
-    channels: tuple[Channel, ...]  # as she allows, the first first
-
-
-@dataclass(frozen=True, slots=True)
 class Catalogue:
     """The wording that ships with the product."""
 
     texts: tuple[TemplateText, ...]
     params: dict[str, frozenset[str]]  # template key -> the values that its texts need
-    care: tuple[CareItem, ...]  # in the order of life
 
 
 @lru_cache(maxsize=1)
@@ -71,19 +58,11 @@ def catalogue() -> Catalogue:
     layout = (FOLDER / "email.html.liquid").read_text("utf-8")
     texts: list[TemplateText] = []
     params: dict[str, frozenset[str]] = {}
-    care: list[CareItem] = []
     for path in sorted(FOLDER.glob("*.toml")):
         document = tomllib.loads(path.read_text("utf-8"))
         params[document["key"]] = frozenset(document["params"])
         texts += _texts(document, layout)
-        if item := document.get("care"):
-            is_corrected = {"corrected": True, "chronological": False}[item["age"]]
-            channels = tuple(Channel(name) for name in item["channels"])
-            care.append(
-                CareItem(Stage(item["stage"]), document["key"], int(item["within_days"]), is_corrected, channels)
-            )
-    order = list(Stage)
-    return Catalogue(tuple(texts), params, tuple(sorted(care, key=lambda item: order.index(item.stage))))
+    return Catalogue(tuple(texts), params)
 
 
 def _texts(document: dict[str, Any], layout: str) -> list[TemplateText]:

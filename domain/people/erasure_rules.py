@@ -136,6 +136,7 @@ RULES: dict[str, Rule] = {
     "losses": Rule(
         Deed.DELETE, THEIRS, keeps=("actor_role", "withdrawn", "reopen_reason"), why="Goes with the baby it is about."
     ),
+    "care_ahead": Rule(Deed.DELETE, THEIRS, keeps=("told",), why="Codes of schedules; goes with the baby."),
     "babies": Rule(Deed.DELETE, "t.id = ANY(:babies)"),
     "imported_rows": Rule(Deed.DELETE, "t.source || ' ' || t.external_id = ANY(:externals)"),
     "import_issues": Rule(

@@ -49,6 +49,7 @@ SECTIONS: dict[str, Section] = {
         adds={"carers": f"(SELECT count(*) FROM members m WHERE m.household_id = t.id AND m.status NOT IN {GONE})"},
     ),
     "babies": Section("babies", "t.id = ANY(:babies)", omits={"nickname_key": KEY}),
+    "care_ahead": Section("care_ahead", "t.baby_id = ANY(:babies)", "t.baby_id"),
     "losses": Section("losses", "t.baby_id = ANY(:babies)"),
     "identities": Section("identities", HERS),
     "consents": Section("consents", HERS, "t.given_at, t.id", adds=STORE),

@@ -40,6 +40,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("consents", "baby_id"): Rule.MOVES,
     ("guardian_consents", "baby_id"): Rule.MOVES,
     ("consents_in_force", "baby_id"): Rule.STAYS,
+    ("care_ahead", "baby_id"): Rule.STAYS,  # the database sets her day back, and messages say what she had
     ("members", "merged_into_id"): Rule.STAYS,
     ("households", "merged_into_id"): Rule.STAYS,
     ("merges", "survivor_id"): Rule.STAYS,

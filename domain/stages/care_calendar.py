@@ -4,16 +4,17 @@ An item has a window of days. She has it on its first day, or at once when she c
 birth that was not reported is not presumed: what comes after it is counted from the due date and marked as expected.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from domain.stages.calendar import add_months, weeks
-from domain.stages.care_plans import CareItem, CarePlan, care_plan_on
+from domain.stages.care_plans import CareItem, CarePlan, care_plan_on, care_plans
 from domain.stages.engine import BabyDates, read
-from domain.stages.rules import AgeBasis, Stage, StageRules, rules_on
+from domain.stages.rules import PLANS, AgeBasis, Stage, StageRules, rules_on
 
 DAY = timedelta(days=1)
+WHOLE_LIFE = 12 * 20  # months: beyond every item
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,47 @@ def care_calendar(dates: BabyDates, region: str, on: date, months: int, plan: Ca
                 day = max(opens_on, on)
                 found.append(Due(item, key, day, opens_on, closes_on, is_expected, plan.version))
     return sorted(found, key=lambda due: (due.on, due.opens_on, due.key))
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What may be written about a baby today, and the next day on which something more may be; None: nothing is ahead.
+
+    Until then nobody needs to look at her, unless her dates change.
+    """
+
+    open: list[Due]  # the one whose window closes first leads
+    next_on: date | None
+
+
+def agenda(dates: BabyDates, region: str, on: date, told: Collection[str], plan: CarePlan | None = None) -> Agenda:
+    """The care calendar as somebody reads it who comes by on a day; `told`: the keys of what she had already."""
+    found = [
+        due for due in care_calendar(dates, region, on, WHOLE_LIFE, plan) if due.item.is_written and due.key not in told
+    ]
+    here = sorted((due for due in found if due.opens_on <= on), key=lambda due: (due.closes_on, due.opens_on, due.key))
+    later = [due.opens_on for due in found if due.opens_on > on]
+    if not found and (wakes_on := _known_on(dates, on)):
+        later = [wakes_on]
+    if later or here:  # a plan that comes into force reads her anew
+        later += [day for _, day in plans_in_use() if day > on]
+    return Agenda(here, min(later, default=None))
+
+
+def plans_in_use() -> list[tuple[str, date]]:
+    """(version, first day) of each care plan and each stage plan."""
+    cares = [(plan.version, plan.effective_from) for plan in care_plans()]
+    return [*cares, *((rules.version, rules.effective_from) for rules in PLANS)]
+
+
+def _known_on(dates: BabyDates, on: date) -> date | None:
+    """The day from which dates that lie too far ahead mean something."""
+    reading = read(dates, on)
+    if reading.why_unknown == "BIRTH_DATE_AHEAD":
+        return dates.born_on
+    if reading.why_unknown == "DUE_DATE_TOO_FAR" and dates.due_on is not None:
+        return dates.due_on - timedelta(days=rules_on(on).gestation_days)
+    return None
 
 
 def coming_stages(dates: BabyDates, on: date) -> list[ComingStage]:

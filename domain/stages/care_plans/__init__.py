@@ -23,6 +23,7 @@ class CareKind(StrEnum):
     FORMULA = "FORMULA"
     BIRTHDAY = "BIRTHDAY"
     PREPARATION = "PREPARATION"
+    STAGE = "STAGE"  # a letter for a stage that begins; its code is the stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class CareItem:
     en: str
     zh: str
     source: str
+
+    @property
+    def is_written(self) -> bool:
+        """May be said in a message; else only by a person."""
+        return any(channel is not Channel.CALL for channel in self.channels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from domain.outreach.care_runs import CareReport, CareRun, run
 from domain.outreach.contactability import decide
 from domain.outreach.decisions import Decision
 from domain.outreach.facts import snapshot_from_json
-from domain.outreach.templates import catalogue, seed
+from domain.outreach.templates import seed
 from domain.people.babies import Baby
 from domain.people.consents import Consent, ConsentState
 from domain.people.households import Household
@@ -28,9 +28,9 @@ from domain.people.identities import Identity, IdentityKind
 from domain.people.members import Member
 from domain.platform.clock import set_business_clock
 from domain.platform.sources import Channel, Purpose, Source
-from domain.stages.calendar import add_months
-from domain.stages.engine import BabyDates, read
-from domain.stages.rules import RULES, Stage
+from domain.stages.care_calendar import Due, care_calendar
+from domain.stages.care_plans import CareKind, care_plan_on
+from domain.stages.engine import BabyDates
 from tests.factories import NOON, make_baby, make_member, make_model, make_order, make_reachable, make_score
 
 TODAY = NOON.date()
@@ -94,53 +94,43 @@ def _dates(draw: random.Random) -> dict[str, Any]:
         return {}
     if kind < 0.35:
         return {"due_on": TODAY + timedelta(days=draw.randint(-30, 300)), "due_source": Source.MEMBER}
+    if kind < 0.37:
+        return {"born_on": date(draw.randint(2012, 2016), TODAY.month, TODAY.day), "born_source": Source.MEMBER}
     days_ago = draw.choice([draw.randint(0, 2300), draw.randint(0, 400)])
     weeks = draw.choice([None, None, draw.randint(24, 41)])
     return born(days_ago, gestation_weeks=weeks)
 
 
-def _began_on(stage: Stage, dates: BabyDates) -> date | None:
-    """The day on which a baby entered a stage; None when its kind of date is missing."""
-    if stage in RULES.pregnancy and dates.born_on is None and dates.due_on is not None:
-        return dates.due_on - timedelta(days=RULES.gestation_days) + timedelta(weeks=RULES.pregnancy[stage].start)
-    if stage in RULES.childhood and dates.born_on is not None:
-        return add_months(dates.born_on, RULES.childhood[stage].start)
-    return None
+def due_care(baby: Baby, jurisdiction: str) -> list[Due]:
+    """What may be written of the care calendar today, by the pure engine alone; the first to close leads."""
+    dates = BabyDates(baby.born_on, baby.due_on, baby.gestation_weeks)
+    open_now = [
+        due for due in care_calendar(dates, jurisdiction, TODAY, 12) if due.opens_on <= TODAY and due.item.is_written
+    ]
+    return sorted(open_now, key=lambda due: (due.closes_on, due.opens_on, due.key))
 
 
-def due_care(dates: BabyDates) -> list[Stage]:
-    """The stages whose care is due today, by the pure engine alone."""
-    found = []
-    for item in catalogue().care:
-        reading = read(dates, TODAY)
-        stage, basis = reading.stage, dates
-        if item.is_by_corrected_age and reading.corrected_age is not None:
-            stage = reading.care_stage
-            assert dates.born_on is not None
-            early = RULES.full_term_weeks - (dates.gestation_weeks or 0)
-            basis = replace(dates, born_on=dates.born_on + timedelta(weeks=early))
-        began = _began_on(item.stage, basis)
-        if stage is item.stage and began and 0 <= (TODAY - began).days <= item.within_days:
-            found.append(item.stage)
-    return found
+def key_of(baby: Baby, due: Due) -> str:
+    return f"{'stage' if due.item.kind is CareKind.STAGE else 'care'}:{baby.id}:{due.key}"
 
 
 async def test_stage_care_reaches_exactly_the_babies_that_the_engine_names(clock: str) -> None:
     families = await make_families(500)
     report = await run(TODAY)
-    due = {
-        member.id: [
-            f"stage:{baby.id}:{stage.value}"
-            for stage in due_care(BabyDates(baby.born_on, baby.due_on, baby.gestation_weeks))
-        ]
-        for member, baby in families
+    due = {member.id: (baby, due_care(baby, member.jurisdiction)) for member, baby in families}
+    planned: dict[UUID, set[str]] = {}
+    for message in await Message.all():
+        planned.setdefault(message.member_id, set()).add(message.intent_key)
+    # One a day, the first to close; and what would be too late tomorrow.
+    assert planned == {
+        member_id: {key_of(baby, one) for place, one in enumerate(open_now) if place == 0 or one.closes_on == TODAY}
+        for member_id, (baby, open_now) in due.items()
+        if open_now
     }
-    planned = {message.member_id: message.intent_key for message in await Message.all()}
-    # Preterm babies may be due for two, one by each age: the earlier stage comes first, the other another day.
-    assert planned == {member_id: keys[0] for member_id, keys in due.items() if keys}
-    assert {key.rsplit(":", 1)[1] for key in planned.values()} == {item.stage.value for item in catalogue().care}
-    assert report.eligible == report.sent + report.held + report.suppressed == len(planned)
-    assert any(len(keys) == 2 for keys in due.values())
+    found = {one.item.kind for _, open_now in due.values() for one in open_now}
+    assert found == {item.kind for item in care_plan_on(TODAY).items if item.is_written}
+    assert report.eligible == report.sent + report.held + report.suppressed == sum(map(len, planned.values()))
+    assert any(len(open_now) > 1 for _, open_now in due.values())
     for decision in await Decision.all():
         again = decide(snapshot_from_json(decision.snapshot))
         assert (again.verdict, list(again.reasons)) == (decision.verdict, decision.reasons)
@@ -154,14 +144,19 @@ async def test_a_second_run_of_the_day_repeats_nothing_and_the_next_day_brings_n
     again = await run(TODAY)
     assert (first.is_repeat, again.is_repeat) == (False, True)
     assert replace(again, is_repeat=False) == first
-    assert [
-        m.intent_key for m in await Message.all()
-    ] == []  # 29 days: too late for newborn care, too early for the next
-    await set_business_clock(NOON + timedelta(days=2))
-    assert (await run(TODAY + timedelta(days=2))).sent == 1
-    await set_business_clock(NOON + timedelta(days=3))
-    assert (await run(TODAY + timedelta(days=3))).eligible == 0
-    assert [m.intent_key for m in await Message.all()] == [f"stage:{baby.id}:MONTHS_1_3"]
+    assert await Message.all() == []  # 29 days: too late for newborn care, too early for the next
+    days: dict[int, Message] = {}
+    for day in range(1, 8):
+        await set_business_clock(NOON + timedelta(days=day))
+        await run(TODAY + timedelta(days=day))
+        for message in await Message.exclude(id__in=[m.id for m in days.values()]):
+            days[day] = message
+    # One month old the next day: the visit closes first, then the letter, then the vaccine; one a day.
+    assert {day: message.intent_key for day, message in days.items()} == {
+        1: f"care:{baby.id}:VISIT_1M", 2: f"stage:{baby.id}:MONTHS_1_3", 3: f"care:{baby.id}:VACCINE_US_1M",
+    }  # fmt: skip
+    assert days[1].expires_at == datetime(2018, 1, 6, tzinfo=UTC)  # when its window has closed
+    assert days[1].params["title"] == "Well-child visit, 1 month"
 
 
 async def test_a_missed_day_is_made_up_for_without_a_second_list_of_calls(clock: str) -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 from domain.database import connection
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.outreach.act_rules import ACT_RULES
-from domain.outreach.care_runs import NOBODY
-from domain.outreach.next_acts import Today, messages
+from domain.outreach.care_ahead import EARLIEST, intents, look
+from domain.outreach.next_acts import Today
 from domain.outreach.snapshots import take
 from domain.outreach.templates import seed
 from domain.people.consents import Consent, ConsentState
@@ -44,7 +44,7 @@ async def test_a_snapshot_reads_what_is_in_force(clock: str) -> None:
         [member.id],
     )
     today = Today(new_id(), TODAY, NOON, ACT_RULES)
-    [intent] = (await messages(today, NOBODY, {})).intents
+    [intent] = intents(today, (await look(today, EARLIEST))[0])
     [taken] = await take([replace(intent, channel=Channel.SMS)], NOON)
     snapshot = taken.snapshot
     assert (taken.address, taken.language, taken.is_synthetic) == ("+12025550123", "fr", False)

@@ -7,13 +7,21 @@ import pytest
 
 from domain.commerce.products import FormulaClass
 from domain.database import connection
+from domain.outreach.care_ahead import template_key
 from domain.outreach.rendering import Reader, Rendered, RenderFailed, TemplateText, render
 from domain.outreach.templates import Template, catalogue, load, seed
-from domain.platform.sources import Channel, Purpose
+from domain.platform.sources import Channel
+from domain.stages.care_plans import CareKind, care_plans
 from domain.stages.rules import Stage
 
 EMMA = Reader("Emma Johnson", "US")
-VALUES = {"nickname": "Mia", "category": "Baby Wipes", "store": "Store 31", "text": "Your pram is ready to collect."}
+VALUES = {
+    "nickname": "Mia",
+    "category": "Baby Wipes",
+    "store": "Store 31",
+    "text": "Your pram is ready to collect.",
+    "title": "Glucose test",
+}
 TEXTS = catalogue().texts
 
 
@@ -42,13 +50,21 @@ def test_every_text_renders_with_its_declared_values_and_none_when_they_are_empt
             assert "<p style" in result.body_html
 
 
-def test_every_stage_has_care_in_both_languages_on_both_channels() -> None:
-    stages = [item.stage for item in catalogue().care]
-    assert stages == [stage for stage in Stage if stage not in (Stage.UNKNOWN, Stage.GRADUATED)]
-    for item in catalogue().care:
-        for channel in (Channel.SMS, Channel.EMAIL):
-            for language in ("en", "zh-Hans"):
-                assert text_of(item.template_key, channel, language).purpose is Purpose.CARE
+def test_every_written_item_of_the_care_calendar_has_its_wording_in_both_languages_on_both_channels() -> None:
+    letters = [item.code for plan in care_plans() for item in plan.items if item.kind is CareKind.STAGE]
+    assert letters == [stage for stage in Stage if stage not in (Stage.UNKNOWN, Stage.GRADUATED)]
+    for plan in care_plans():
+        assert {item.kind for item in plan.items if not item.is_written} == {CareKind.FORMULA}  # a person's matter
+        for item in plan.items:
+            for channel in item.channels if item.is_written else ():
+                for language in ("en", "zh-Hans"):
+                    text = text_of(template_key(item), channel, language)
+                    assert text.purpose is item.purpose
+                    title = item.en if language == "en" else item.zh
+                    said = rendered(text, title=title)
+                    assert title in said.body or item.kind is CareKind.STAGE
+                    assert channel is not Channel.SMS or len(said.body) <= (300 if language == "en" else 134)
+                    assert channel is not Channel.EMAIL or 5 < len(said.subject) < 78
 
 
 def test_no_text_speaks_of_formula_or_makes_a_claim_or_carries_a_link() -> None:
