@@ -62,7 +62,9 @@ class Looked:
 
     @property
     def look_on(self) -> date | None:
-        """When to look again: tomorrow while something is left of today."""
+        """When to look again: tomorrow while something is left of today; without a carer when one comes, or is back."""
+        if self.row["member_id"] is None:
+            return None
         return self.on + DAY if len(self.chosen) < len(self.found.open) else self.found.next_on
 
 
@@ -98,11 +100,15 @@ def intents(today: Today, looked: Sequence[Looked]) -> list[Intent]:
 
 
 async def remember(looked: Sequence[Looked]) -> None:
-    """Write down what they had and when to look again; not of those who changed meanwhile: they are looked at again."""
+    """Write down what they had and when to look again; not of those who change meanwhile: they are looked at again.
+
+    Waits for nobody, so that it stands in nobody's way crosswise.
+    """
     await connection().execute_query(
-        "UPDATE care_ahead a SET look_on = l.look_on, told = string_to_array(l.told, ' ') "
-        "FROM unnest($1::uuid[], $2::int[], $3::date[], $4::text[]) AS l(baby_id, turn, look_on, told) "
-        "WHERE a.baby_id = l.baby_id AND a.turn = l.turn",
+        "UPDATE care_ahead a SET look_on = l.look_on, told = string_to_array(l.told, ' ') FROM ("
+        "SELECT l.* FROM unnest($1::uuid[], $2::int[], $3::date[], $4::text[]) AS l(baby_id, turn, look_on, told) "
+        "JOIN care_ahead c ON c.baby_id = l.baby_id AND c.turn = l.turn FOR UPDATE OF c SKIP LOCKED) l "
+        "WHERE a.baby_id = l.baby_id",
         [
             [one.row["baby_id"] for one in looked],
             [one.row["turn"] for one in looked],

@@ -12,13 +12,13 @@ from domain.care import losses
 from domain.database import connection
 from domain.gateway.messages import Message
 from domain.outreach.act_rules import ACT_RULES
-from domain.outreach.care_ahead import EARLIEST, CareAhead, look, look_at_all_again
+from domain.outreach.care_ahead import EARLIEST, CareAhead, look, look_at_all_again, remember
 from domain.outreach.care_runs import CareRun, run
 from domain.outreach.next_acts import Today
 from domain.people import merges
 from domain.people.babies import Baby
 from domain.people.consents import Consent
-from domain.people.members import Member
+from domain.people.members import Member, MemberStatus
 from domain.platform.clock import set_business_clock
 from domain.platform.ids import new_id
 from domain.platform.roles import Role
@@ -248,6 +248,29 @@ async def test_what_is_found_later_comes_in_time_and_what_was_stopped_never(cloc
     await connection().execute_query("UPDATE babies SET stopped_at = NULL WHERE id = $1", [stopped.id])
     await live(TODAY + 3 * DAY)
     assert len(await told_of(stopped)) + len(await told_of(guessed)) == 2
+
+
+async def test_a_family_without_anybody_to_write_to_is_left_alone_until_there_is(clock: str) -> None:
+    mother, baby = await family(1, born_on=TODAY - 31 * DAY)
+    await Member.filter(id=mother.id).update(status=MemberStatus.BLOCKED)
+    await live_through(TODAY, TODAY + DAY)
+    assert (await CareAhead.get(baby_id=baby.id)).look_on is None
+    await make_reachable(await make_member(household_id=mother.household_id), phone="+12025559999", email="n@x.org")
+    await live(TODAY + 2 * DAY)
+    await Member.filter(id=mother.id).update(status=MemberStatus.ACTIVE)
+    await live(TODAY + 3 * DAY)
+    assert [message.member_id == mother.id for message in await Message.all().order_by("created_at")] == [False, True]
+    assert len(await told_of(baby)) == 2
+
+
+async def test_who_changes_while_a_run_looks_is_looked_at_again(clock: str) -> None:
+    _, baby = await family(1, due_on=TODAY + 30 * DAY)
+    today = Today(new_id(), TODAY, NOON, ACT_RULES)
+    looked, _ = await look(today, EARLIEST)
+    await Baby.filter(id=baby.id).update(born_on=TODAY, born_source=Source.MEMBER)
+    await remember(looked)  # of what she was before her birth
+    await live(TODAY + DAY)
+    assert set(await told_of(baby)) == {"VACCINE_US_BIRTH"}
 
 
 async def test_without_consent_it_is_wished_once_and_the_reason_kept(clock: str) -> None:
