@@ -12,10 +12,12 @@ SELECT d.baby_id, d.look_on, d.turn, y.born_on, y.due_on, y.gestation_weeks, coa
     -- what baskets hint at is not written about
     y.stopped_at IS NULL AND coalesce(y.born_source, y.due_source, 'INFERRED') <> 'INFERRED' AS is_told,
     home.jurisdiction, home.time_zone, carer.id AS member_id, carer.language, reach.channels,
-    EXISTS (
-        SELECT FROM messages x
+    -- one look-up in the index a carer: EXISTS would let the planner read all messages there ever were
+    (
+        SELECT x.id FROM messages x
         WHERE x.member_id = carer.id AND (x.care_run_id = $5 OR (x.care_run_id IS NOT NULL AND x.created_at > $6))
-    ) AS is_taken,
+        LIMIT 1
+    ) IS NOT NULL AS is_taken,
     -- what she had, as this row remembers it and as the messages about her say, those of a row merged into hers too
     d.told,
     ARRAY(
