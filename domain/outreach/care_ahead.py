@@ -5,7 +5,7 @@ The database sets the day back to at once whenever a baby or her family changes 
 back, a merge), whoever writes. A day on which nobody worked is made up for by the next run: the days stand in a line.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from tortoise.models import Model
 
 from domain.database import connection
 from domain.outreach.hours import midnight, zone
-from domain.outreach.intents import Intent
+from domain.outreach.intents import Intent, care_key
 from domain.outreach.next_acts import Today, channel_of
 from domain.sql import statement
 from domain.stages.care_calendar import Agenda, Due, agenda, plans_in_use
@@ -58,7 +58,7 @@ class Looked:
     def told(self) -> set[str]:
         """What was told of this very row: what only a row merged into it had goes with that row when they part."""
         own = f":{self.row['baby_id']}:"
-        return {*self.row["told"], *(_key(wish) for wish in self.row["wished"] if own in wish)}
+        return {*self.row["told"], *_keys(wish for wish in self.row["wished"] if own in wish)}
 
     @property
     def look_on(self) -> date | None:
@@ -124,14 +124,13 @@ def _read(row: dict[str, Any], at: datetime) -> Looked | None:
     if row["look_on"] > on:
         return None
     dates = BabyDates(row["born_on"], row["due_on"], row["gestation_weeks"])
-    told = {*row["told"], *map(_key, row["wished"])}
+    told = {*row["told"], *_keys(row["wished"])}
     found = agenda(dates, row["jurisdiction"] or "", on, told) if row["is_told"] else Agenda([], None)
     return Looked(row, on, found)
 
 
-def _key(intent_key: str) -> str:
-    """The care item's: what stands behind the prefix and the baby."""
-    return intent_key.split(":", 2)[2]
+def _keys(intent_keys: Iterable[str]) -> set[str]:
+    return {key for key in map(care_key, intent_keys) if key is not None}
 
 
 def _choose(looked: Sequence[Looked]) -> None:

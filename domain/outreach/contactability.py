@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from domain.outreach.decisions import Verdict
-from domain.outreach.facts import Snapshot
+from domain.outreach.facts import Child, Snapshot
 from domain.outreach.festivals import festival_of, festivals_version
 from domain.outreach.hours import is_open, midnight, next_open, week_start, zone
+from domain.outreach.intents import care_key
 from domain.outreach.law.packs import binding_formula_rule, hours_for, law_version, weekly_cap
 from domain.outreach.reasons import Reason
 from domain.people.consents import ConsentState
 from domain.people.members import MemberStatus
 from domain.platform.sources import Purpose
+from domain.stages.care_calendar import is_over
 from domain.stages.engine import youngest_months
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 RULES_VERSION = f"contact-{CODE_VERSION}+law-{law_version()}.{festivals_version()}"
 """Names this function and every rule it read; stored with each answer."""
 
@@ -89,7 +91,7 @@ def _loss(snapshot: Snapshot) -> list[Reason]:
     if snapshot.baby_id is None:
         stopped = snapshot.is_about_babies and any(child.is_stopped for child in snapshot.children)
         return [Reason.LOSS] if stopped else []
-    child = next((child for child in snapshot.children if child.id == snapshot.baby_id), None)
+    child = _child(snapshot)
     if child is None:
         return [Reason.BABY_NOT_HERS]
     return [Reason.LOSS] if child.is_stopped else []
@@ -129,9 +131,22 @@ def _wording(snapshot: Snapshot) -> list[Reason]:
     return [] if snapshot.wording.purpose is snapshot.purpose else [Reason.TEMPLATE_MISMATCH]
 
 
+def _is_over(snapshot: Snapshot) -> bool:
+    """Of care: her dates moved while it waited, and its time is past. (No check-up of a pregnancy after the birth.)"""
+    key, child = care_key(snapshot.intent_key), _child(snapshot)
+    if key is None or child is None:
+        return False
+    return is_over(child.dates, key, min(snapshot.at.astimezone(zone(name)).date() for name in snapshot.zones))
+
+
+def _child(snapshot: Snapshot) -> Child | None:
+    """Whom it is about."""
+    return next((child for child in snapshot.children if child.id == snapshot.baby_id), None)
+
+
 def _timing(snapshot: Snapshot) -> tuple[list[Reason], datetime | None]:
     """What the clock says, and the first moment at which it would say nothing any more."""
-    reasons = [Reason.EXPIRED] if snapshot.at >= snapshot.expires_at else []
+    reasons = [Reason.EXPIRED] if snapshot.at >= snapshot.expires_at or _is_over(snapshot) else []
     at = snapshot.at
     if snapshot.not_before > at:
         reasons.append(Reason.TOO_EARLY)

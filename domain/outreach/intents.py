@@ -10,6 +10,12 @@ from domain.commerce.products import FormulaClass
 from domain.platform.sources import Channel, Purpose
 
 
+def care_key(intent_key: str) -> str | None:
+    """The key of the care item that an intent is about, which stands behind the baby; None: of none."""
+    prefix, _, rest = intent_key.partition(":")
+    return rest.partition(":")[2] or None if prefix in ("care", "stage") else None
+
+
 @dataclass(frozen=True, slots=True)
 class CallBrief:
     """What a consultant gets to know before she dials."""

@@ -79,6 +79,20 @@ def agenda(dates: BabyDates, region: str, on: date, told: Collection[str], plan:
     return Agenda(here, min(later, default=None))
 
 
+def is_over(dates: BabyDates, key: str, on: date) -> bool:
+    """Whether an item can come no more by the dates that are known now: its window has closed, or she was born.
+
+    A key that no plan has is not over: whoever knows nothing of it stops nothing.
+    """
+    code = key.partition(":")[0]
+    item = next((item for item in care_plan_on(on).items if item.code == code), None)
+    if item is None:
+        return False
+    return not any(
+        known == key and closes_on >= on for known, _, closes_on, _ in _windows(item, dates, on, rules_on(on))
+    )
+
+
 def plans_in_use() -> list[tuple[str, date]]:
     """(version, first day) of each care plan and each stage plan."""
     cares = [(plan.version, plan.effective_from) for plan in care_plans()]

@@ -60,6 +60,20 @@ CLEAR = Snapshot(
 OFFER = replace(CLEAR, purpose=Purpose.PROMOTION, wording=wording(Purpose.PROMOTION))
 
 
+def test_care_whose_time_a_moved_date_has_ended_waits_no_more() -> None:
+    """Decided when she was expected, decided again after the birth; a due date that moved on ends nothing."""
+    about = f"care:{MIA}:ANTENATAL_8"
+    waiting = replace(CLEAR, intent_key=about, baby_id=MIA, children=(child(due_on=date(2017, 12, 14)),))
+    assert decide(waiting).verdict is Verdict.SEND
+    assert decide(replace(waiting, children=(child(due_on=date(2017, 12, 28)),))).verdict is Verdict.SEND
+    assert decide(replace(waiting, children=(child(date(2017, 12, 15)),))).reasons == (Reason.EXPIRED,)
+    born = replace(CLEAR, intent_key=f"care:{MIA}:VISIT_1W", baby_id=MIA, children=(child(date(2017, 12, 10)),))
+    assert decide(born).verdict is Verdict.SEND
+    assert decide(replace(born, children=(child(date(2017, 12, 1)),))).reasons == (Reason.EXPIRED,)
+    for key in ("care:1", f"care:{MIA}:OF_NO_PLAN", f"stage:{MIA}"):
+        assert decide(replace(born, intent_key=key)).verdict is Verdict.SEND
+
+
 def test_a_clear_snapshot_is_sent() -> None:
     answer = decide(CLEAR)
     assert (answer.verdict, answer.reasons, answer.next_possible_at) == (Verdict.SEND, (Reason.OK,), None)
