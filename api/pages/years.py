@@ -12,6 +12,7 @@ ROWS = {
     "CHECK_UP": "visits", "PREPARATION": "visits", "VACCINE": "vaccines", "DEVELOPMENT": "growing",
     "WEANING": "growing", "FORMULA": "growing", "BIRTHDAY": "birthdays",
 }  # fmt: skip
+BANDS = "STAGE"  # our letters for stages: the bands say when those begin
 NEXT = 4  # items told in words
 
 
@@ -38,6 +39,7 @@ def year_of(baby: dict[str, Any], language: str) -> Year | None:
     """The picture of a baby as the store page reads her; None where nothing is known of her year."""
     if not baby["careCalendar"] and not baby["nextStages"]:
         return None
+    calendar = [due for due in baby["careCalendar"] if due["kind"] != BANDS]
     first = date.fromisoformat(baby["stage"]["on"])
     last = first.replace(year=first.year + 1, day=min(first.day, 28))
 
@@ -45,13 +47,11 @@ def year_of(baby: dict[str, Any], language: str) -> Year | None:
         part = (day - first).days / (last - first).days
         return round(LEFT + WIDTH * min(max(part, 0), 1), 1)
 
-    kinds = [
-        kind for kind in dict.fromkeys(ROWS.values()) if any(ROWS[due["kind"]] == kind for due in baby["careCalendar"])
-    ]
+    kinds = [kind for kind in dict.fromkeys(ROWS.values()) if any(ROWS[due["kind"]] == kind for due in calendar)]
     y_of = {kind: float(FIRST_ROW + ROW * place) for place, kind in enumerate(kinds)}
     dots = [
         (x_of(date.fromisoformat(due["on"])), y_of[ROWS[due["kind"]]], f"{due['on']} {due['title']}", due["isExpected"])
-        for due in baby["careCalendar"]
+        for due in calendar
     ]
     return Year(
         height=FIRST_ROW + ROW * len(kinds),
@@ -61,7 +61,7 @@ def year_of(baby: dict[str, Any], language: str) -> Year | None:
         ],
         rows=[(y, kind) for kind, y in y_of.items()],
         dots=dots,
-        next=baby["careCalendar"][:NEXT],
+        next=calendar[:NEXT],
     )
 
 

@@ -12,9 +12,11 @@ import pytest_asyncio
 from api.app import create_app, reading
 from api.auth import cookie_name
 from api.config import ApiConfig
+from api.pages.years import BANDS, ROWS
 from domain.platform.accounts import create_account
 from domain.platform.roles import Role
 from domain.platform.sessions import LoggedIn, log_in
+from domain.stages.care_plans import CareKind
 from tests.factories import make_staff
 
 
@@ -49,3 +51,7 @@ async def test_a_page_whose_read_takes_too_long_says_so(
         assert said in answer.text
         assert f'href="/{room}"' in answer.text
     assert (await desk.get("/desk")).status_code == 200
+
+
+def test_every_kind_of_care_has_its_row_in_the_picture_of_a_year() -> None:
+    assert {*ROWS, BANDS} == {kind.value for kind in CareKind}
