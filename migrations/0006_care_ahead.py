@@ -67,7 +67,7 @@ DROP TRIGGER babies_care_ahead ON babies; DROP FUNCTION care_ahead_arrived();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("nestling", "0018_followers")]
+    dependencies = [("nestling", "0005_segment_lookups")]
 
     operations = [
         ops.CreateModel(
