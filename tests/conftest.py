@@ -34,6 +34,7 @@ LONG = (
     "tests/nestling/embedded/test_postgres.py",
     "tests/workers/test_worker.py",
     "tests/nestling/test_purchases.py",
+    "tests/domain/people/test_merge_scripts.py",
     "tests/domain/people/test_merges.py",
     "tests/api/differential/test_differential.py",
     "tests/workers/test_kill.py",

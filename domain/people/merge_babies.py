@@ -11,7 +11,6 @@ import orjson
 
 from domain.database import connection
 from domain.people.guardians import HEALTH, guardian_word
-from domain.people.merge_rules import Rule, tables
 from domain.people.provenance import NOT_SAID, of_baby
 
 # $1 the family that stays, $2 the one that goes. The n-th of a day on one side is the n-th on the other.
@@ -63,15 +62,14 @@ WHERE c.merge_id = $1 AND c.table_name = 'babies' AND c.kind = 'DELETED' AND b.i
 
 async def unite(merge_id: UUID, moved: str, tags_both: str, stays: UUID, goes: UUID) -> None:
     """Make one of each child whom both families brought, before their babies live in one. `moved`: the statement that
-    repoints {table}.{column} from one row to another and keeps the change; `tags_both`: the one that ends a tag which
+    repoints all rows about one baby to another and keeps the changes; `tags_both`: the one that ends a tag which
     both have. Part of the merge's transaction.
     """
     for pair in await connection().execute_query_dict(PAIRS, [stays, goes]):
         kept, gone = pair["kept"], pair["gone"]
         await _take_over(merge_id, kept, gone)
         await connection().execute_query(tags_both, [merge_id, kept, gone])
-        for table in (*tables(Rule.MOVES, "baby_id"), *tables(Rule.COMBINES, "baby_id")):
-            await connection().execute_query(moved.format(table=table, column="baby_id"), [merge_id, kept, gone])
+        await connection().execute_query(moved, [merge_id, kept, gone])
         await connection().execute_query(GONE, [merge_id, kept, gone])
 
 

@@ -3,6 +3,7 @@
 Part of the caller's transaction, which holds the locks. Every merge takes the tables in the same order.
 """
 
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -189,6 +190,23 @@ FROM moved ORDER BY id
 """
 
 
+@cache
+def _all_moved(names: tuple[str, ...], column: str) -> str:
+    """One statement for the rows of many tables, in the tables' order: a merge is mostly moves of few rows or none."""
+    moved = ", ".join(
+        f"{table}_moved AS (UPDATE {table} SET {column} = $2 WHERE {column} = $3 RETURNING id)" for table in names
+    )
+    rows = " UNION ALL ".join(
+        f"SELECT {place} AS place, '{table}' AS name, id::text AS row_id FROM {table}_moved"
+        for place, table in enumerate(names)
+    )
+    return f"""
+WITH {moved}
+{_TELL} name, row_id, 'CHANGED', jsonb_build_object('{column}', $3::uuid), jsonb_build_object('{column}', $2::uuid)
+FROM ({rows}) moved ORDER BY place, row_id
+"""
+
+
 def _led_on(table: str, status: str) -> str:
     """Who goes leads to who stays, and so do all who led to her: the way is always one step."""
     return f"""
@@ -212,16 +230,13 @@ async def apply(merge_id: UUID, survivor: UUID, absorbed: UUID, homes: tuple[UUI
     if homes[0] != homes[1]:
         rows = await connection().execute_query_dict(_LOSSES, families)
         stopped = [UUID(row["row_id"]) for row in rows]
-        await merge_babies.unite(merge_id, _moved("{table}", "{column}"), tags_both("baby_id"), *homes)
+        of_babies = (*tables(Rule.MOVES, "baby_id"), *tables(Rule.COMBINES, "baby_id"))
+        await merge_babies.unite(merge_id, _all_moved(of_babies, "baby_id"), tags_both("baby_id"), *homes)
         await execute(tags_both("household_id"), families)
-        await execute(_moved("member_tags", "household_id"), families)
-        for table in tables(Rule.MOVES, "household_id"):
-            await execute(_moved(table, "household_id"), families)
+        await execute(_all_moved(("member_tags", *tables(Rule.MOVES, "household_id")), "household_id"), families)
     await _combine_identities(both)
     await execute(tags_both("member_id"), both)
-    await execute(_moved("member_tags", "member_id"), both)
-    for table in tables(Rule.MOVES):
-        await execute(_moved(table, "member_id"), both)
+    await execute(_all_moved(("member_tags", *tables(Rule.MOVES)), "member_id"), both)
     await _combine_consents(both)
     await _combine_slots(both)
     await execute(_SCORES_BOTH, both)

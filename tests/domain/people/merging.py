@@ -7,6 +7,7 @@ from typing import Any
 from domain.care.interactions import Direction, Interaction, InteractionKind
 from domain.database import connection
 from domain.gateway.messages import Message, MessageState
+from domain.insight.models import ScoringModel
 from domain.outreach.decisions import AttentionSlot, Decision, Verdict
 from domain.people.babies import Baby
 from domain.people.consents import ConsentState
@@ -32,26 +33,44 @@ async def every_row() -> dict[str, list[str]]:
     return found
 
 
-async def people(count: int, rng: Random, *, phones: int = 3) -> list[Member]:
-    """Members in as many families or fewer, each with something in every table; phones and tags overlap."""
-    model = await make.make_model("churn")
+async def digest() -> dict[str, str]:
+    """As `every_row`, a hash a table: equal when every row is, to the byte."""
+    parts = " UNION ALL ".join(
+        f"SELECT '{table}' AS name, md5(string_agg(t::text, E'\\n' ORDER BY t::text)) AS hash FROM {table} t"
+        for table in TABLES
+    )
+    return {one["name"]: one["hash"] for one in await connection().execute_query_dict(parts)}
+
+
+async def people(count: int, rng: Random, *, phones: int = 3, village: int = 0) -> list[Member]:
+    """Members in as many families or fewer, each with something in every table; phones and tags overlap.
+
+    Villages have nothing in common: no family, card or phone of one is another's.
+    """
+    model = await ScoringModel.filter(name="churn").first() or await make.make_model("churn")
     tags = [
-        await Tag.create(key=f"t.{n}", family=TagFamily.ATTRIBUTE, label_en=str(n), label_zh=str(n)) for n in range(3)
+        (
+            await Tag.get_or_create(
+                key=f"t.{n}", defaults={"family": TagFamily.ATTRIBUTE, "label_en": str(n), "label_zh": str(n)}
+            )
+        )[0]
+        for n in range(3)
     ]
+    first = village * count
     members: list[Member] = []
     held: set[str] = set()
     for n in range(count):
         family: dict[str, Any] = {"household_id": rng.choice(members).household_id} if members and n % 4 == 3 else {}
         name = rng.choice([None, "Ada Smith", "Mia Bell"])
         member = await make.make_member(
-            external_id=f"M{n}", full_name=name, name_source=Source.STAFF if name else None,
+            external_id=f"M{first + n}", full_name=name, name_source=Source.STAFF if name else None,
             carer_role=rng.choice([CarerRole.UNKNOWN, CarerRole.MOTHER]),
             handling_note=rng.choice([None, f"Note {n}."]),
             status=MemberStatus.BLOCKED if rng.random() < 0.1 else MemberStatus.ACTIVE, **family,
         )  # fmt: skip
         members.append(member)
-        await make.make_identity(member, IdentityKind.CARD, f"card-{n}", namespace="brand")
-        phone = f"+1212555010{rng.randrange(phones)}"
+        await make.make_identity(member, IdentityKind.CARD, f"card-{first + n}", namespace="brand")
+        phone = f"+12125550{village + 1}0{rng.randrange(phones)}"
         await make.make_identity(
             member, IdentityKind.PHONE, phone, is_primary=phone not in held, last_seen_at=make.NOON + n * DAY
         )
@@ -60,9 +79,10 @@ async def people(count: int, rng: Random, *, phones: int = 3) -> list[Member]:
         if rng.random() < 0.7:
             await make.make_score(model, member, 0.25)
         await _happened(member, rng)
-    for row in await Baby.all().order_by("created_at", "id"):
+    homes = [member.household_id for member in members]
+    for row in await Baby.filter(household_id__in=homes).order_by("created_at", "id"):
         await _tagged(rng, tags, baby_id=row.id)
-    for household_id in dict.fromkeys(member.household_id for member in members):
+    for household_id in dict.fromkeys(homes):
         await _tagged(rng, tags, household_id=household_id)
     return members
 

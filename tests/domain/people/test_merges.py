@@ -183,29 +183,6 @@ async def test_many_who_merge_the_same_people_at_once_neither_deadlock_nor_do_it
     assert {identity.member_id for identity in await Identity.all()} <= alive
 
 
-@pytest.mark.parametrize("scripts", [60, pytest.param(2_000, marks=[pytest.mark.long, pytest.mark.timeout(1_800)])])
-async def test_any_script_of_merges_and_unmerges_comes_back_to_the_byte(db: str, scripts: int) -> None:
-    """Each unmerge gives what the merges that still stand would give without it; at the end every row is as it was."""
-    actor = await make.make_actor(Role.OPERATOR)
-    members = await people(7, Random(scripts))
-    before = await every_row()
-    for number in range(scripts):
-        rng = Random(number)
-        standing: list[MembersMerged] = []
-        for _ in range(rng.randrange(2, 7)):
-            if standing and rng.random() < 0.35:
-                await undone(actor, standing.pop(rng.randrange(len(standing))).merge_id)
-                continue
-            one, other = rng.sample(members, 2)
-            await connection().execute_query("DELETE FROM merge_suggestions")
-            answer = await merges.merge(actor, one.id, other.id)
-            if isinstance(answer, MembersMerged):
-                standing.append(answer)
-        while standing:
-            await undone(actor, standing.pop(rng.randrange(len(standing))).merge_id)
-        assert await every_row() == before, number
-
-
 async def test_a_file_of_a_family_that_was_merged_brings_no_stopped_baby_back_and_goes_back_with_it(db: str) -> None:
     actor = await make.make_actor(Role.OPERATOR)
     old = await Household.create(source="old", external_id="household:H1")
