@@ -19,7 +19,7 @@ class ActRules:
     refill_worth: float = 5.0
     # Care outranks offers: no single shelf is worth as much.
     stage_care_worth: float = 10.0
-    one_thing_within: timedelta = timedelta(hours=12)  # of care a carer; runs of missed days follow at once
+    one_thing_within: timedelta = timedelta(days=2, hours=12)  # of care a carer: what waits is told on the third day
     offer_from_probability: float = 0.08
     offer_from_lift: float = 7.0  # against the base rate of first purchases, any member and category
     offer_margin: float = 0.25

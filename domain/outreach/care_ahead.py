@@ -81,8 +81,8 @@ async def look_at_all_again() -> None:
 async def look(today: Today, after: Place) -> tuple[list[Looked], Place | None]:
     """The next babies whose day has come, with what each gets now, and the place after them; None: nobody is left.
 
-    One statement for a batch. A carer gets one thing a day, the one whose time runs out first; what has its last day
-    today does not wait for tomorrow.
+    One statement for a batch. A carer gets one thing in three days, the one whose time runs out first; what has its
+    last day today does not wait.
     """
     size = today.rules.members_per_batch
     rows = await connection().execute_query_dict(

@@ -246,7 +246,9 @@ async def test_what_is_found_later_comes_in_time_and_what_was_stopped_never(cloc
     assert set(await told_of(guessed)) == {"VISIT_1M"}
     assert await told_of(stopped) == {}
     await connection().execute_query("UPDATE babies SET stopped_at = NULL WHERE id = $1", [stopped.id])
-    await live(TODAY + 3 * DAY)
+    await live_through(TODAY + 3 * DAY, TODAY + 4 * DAY)
+    assert len(await told_of(stopped)) + len(await told_of(guessed)) == 1, "not so soon after the other"
+    await live(TODAY + 5 * DAY)
     assert len(await told_of(stopped)) + len(await told_of(guessed)) == 2
 
 
@@ -276,10 +278,10 @@ async def test_who_changes_while_a_run_looks_is_looked_at_again(clock: str) -> N
 async def test_without_consent_it_is_wished_once_and_the_reason_kept(clock: str) -> None:
     mother, baby = await family(1, born_on=TODAY - 31 * DAY)
     await Consent.filter(member_id=mother.id).delete()
-    await live_through(TODAY, TODAY + 5 * DAY)
+    await live_through(TODAY, TODAY + 7 * DAY)
     reasons = {message.state_reason for message in await Message.filter(baby_id=baby.id)}
     assert reasons == {"NO_CONSENT"}
     assert len(await told_of(baby)) == 3
     await make_consent(mother, Purpose.CARE, Channel.EMAIL)
-    await live_through(TODAY + 6 * DAY, TODAY + 8 * DAY)
+    await live_through(TODAY + 8 * DAY, TODAY + 12 * DAY)
     assert len(await told_of(baby)) == 3
