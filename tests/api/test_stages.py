@@ -77,6 +77,22 @@ async def test_nothing_lies_before_a_baby_whose_content_was_stopped(ask: Ask) ->
     baby = await make_baby(await make_member(), due_on=date(2018, 3, 1), due_source="MEMBER", stopped_at=NOON)
     found = (await ask(await make_actor(), AHEAD, id=f"Baby:{baby.id}", months=12)).data["node"]
     assert found == {"nextStages": [], "careCalendar": [], "year": []}
+    asked = "query($id: ID!) { node(id: $id) { ... on Baby { stage { stage age week next { stage } } } } }"
+    stage = (await ask(await make_actor(), asked, id=f"Baby:{baby.id}")).data["node"]["stage"]
+    assert (stage["stage"], stage["week"], stage["next"]) == ("UNKNOWN", None, None)
+
+
+async def test_a_baby_whose_content_was_stopped_is_no_way_to_her_family(ask: Ask) -> None:
+    mother = await make_member()
+    for name, stopped_at in (("Pip", None), ("Pia", NOON)):
+        await make_baby(mother, nickname=name, nickname_key=name.lower(), stopped_at=stopped_at)
+    asked = "query($name: String!) { members(search: {babyNickname: $name}, first: 5) { edges { node { id } } } }"
+    operator = await make_actor(Role.OPERATOR)
+    assert [len((await ask(operator, asked, name=name)).data["members"]["edges"]) for name in ("pip", "pi", "pia")] == [
+        1,
+        1,
+        0,
+    ]
 
 
 async def test_too_many_months_are_refused_in_queries_and_in_payloads(ask: Ask) -> None:

@@ -86,12 +86,16 @@ def _stage(reading: Reading, on: date, language: str) -> BabyStage:
     )
 
 
+NOT_SAID = BabyDates(None, None, None)
+"""A baby whose content was stopped is in no stage, whatever her dates would say."""
+
+
 async def _compute(context: ApiContext, wanted: Sequence[Wanted]) -> list[BabyStage]:
     found = []
     for item in wanted:
         needs, on = item.needs, date.fromisoformat(item.needs["on"])
         dates = BabyDates(_day(needs["born_on"]), _day(needs["due_on"]), needs["gestation_weeks"])
-        found.append(_stage(read(dates, on), on, context.language))
+        found.append(_stage(read(NOT_SAID if needs["is_stopped"] else dates, on), on, context.language))
     return found
 
 
@@ -101,6 +105,7 @@ STAGES = Family(
         "born_on": "{t}.born_on",
         "due_on": "{t}.due_on",
         "gestation_weeks": "{t}.gestation_weeks",
+        "is_stopped": "{t}.stopped_at IS NOT NULL",
         "on": lambda ask, _alias: ask.today(),
     },
     compute=_compute,

@@ -153,6 +153,7 @@ def _by_name(ask: Ask, text: str) -> list[str]:
 
 
 def _by_nickname(ask: Ask, text: str) -> str:
+    """A child whose content was stopped is no way to her family."""
     _needs(ask, Permission.READ_BABIES)
     ask.context.searched_by.add("baby_nickname")
     key = name_key(text)
@@ -160,7 +161,7 @@ def _by_nickname(ask: Ask, text: str) -> str:
         raise bad_user_input("This is not a name.")
     return (
         "SELECT x.id FROM babies b JOIN members x ON x.household_id = b.household_id "
-        f"WHERE {_prefix(ask, 'b.nickname_key', key)}"
+        f"WHERE b.stopped_at IS NULL AND {_prefix(ask, 'b.nickname_key', key)}"
     )
 
 

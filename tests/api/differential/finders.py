@@ -267,7 +267,7 @@ class Finder:
         key = name_key(text)
         if not key:
             raise bad()
-        return self._carers_of(lambda baby: (baby["nickname_key"] or "").startswith(key))
+        return self._carers_of(lambda baby: baby["stopped_at"] is None and (baby["nickname_key"] or "").startswith(key))
 
     def _by_stage(self, value: str) -> set[object]:
         needs(self.actor, "READ_BABIES")
