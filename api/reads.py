@@ -1,8 +1,6 @@
 """The pools of a process that only reads, and the one way to run a statement on them."""
 
-import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -20,18 +18,15 @@ class Unreset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
 
 
 class Kept:
-    """A pool whose connections stay out, handed from one reader to the next in the order in which they came.
+    """A pool whose connections stay out while nobody waits: giving one back costs a task and three turns of the loop.
 
-    Giving one back costs a task and three turns of the loop, and whoever asks in between takes it from who waits. One
-    that failed, or whose statement was given up, goes back to the pool, which mends or replaces it.
+    One that failed, or whose statement was given up, goes back to the pool, which mends or replaces it.
     """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._idle: list[Any] = []
-        self._out = 0  # taken from the pool, or about to be
-        self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._fetching: set[asyncio.Task[None]] = set()
+        self._waiting = 0
         self._is_closing = False
 
     async def fetchrow(self, sql: str, *values: object) -> Sequence[Any]:
@@ -39,10 +34,9 @@ class Kept:
         try:
             row: Sequence[Any] = await connection.fetchrow(sql, *values)
         except BaseException:
-            await self._give_back(connection)
+            await self._pool.release(connection)
             raise
-        if not self._hand_on(connection):
-            await self._give_back(connection)
+        await self._keep(connection)
         return row
 
     @contextlib.asynccontextmanager
@@ -52,94 +46,33 @@ class Kept:
         try:
             yield connection
         finally:
-            await self._give_back(connection)
+            await self._pool.release(connection)
 
     async def close(self) -> None:
         self._is_closing = True
         while self._idle:
-            await self._give_back(self._idle.pop())
+            with contextlib.suppress(asyncpg.InterfaceError):
+                await self._pool.release(self._idle.pop())
         await self._pool.close()
 
     async def _take(self) -> Any:
-        while self._idle:  # then nobody waits
+        while self._idle:
             connection = self._idle.pop()
-            if not _is_cut(connection):
-                return connection
-            await self._give_back(connection)
-        if self._out < self._pool.get_max_size() and not self._waiting:
-            return await self._fetch()
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(waiter)
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                connection = waiter.result()  # handed on at the very moment of giving up
-                if not self._hand_on(connection):
-                    await self._give_back(connection)
-            raise
-
-    def _hand_on(self, connection: Any) -> bool:
-        """To who has waited longest, else kept; False: it is cut, or we are closing and nobody wants it."""
-        if _is_cut(connection):
-            return False
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(connection)
-                return True
-        if not self._is_closing:
-            self._idle.append(connection)
-        return not self._is_closing
-
-    async def _fetch(self) -> Any:
-        self._out += 1
+            with contextlib.suppress(asyncpg.InterfaceError):  # it was cut: the pool has taken it back already
+                if not connection.is_closed():
+                    return connection
+                await self._pool.release(connection)
+        self._waiting += 1
         try:
             return await self._pool.acquire()
-        except BaseException:
-            self._out -= 1
-            self._send_for_another()
-            raise
-
-    async def _give_back(self, connection: Any) -> None:
-        try:
-            with contextlib.suppress(asyncpg.InterfaceError):  # it was cut: the pool has taken it back already
-                await self._pool.release(connection)
         finally:
-            self._out -= 1
-            self._send_for_another()
+            self._waiting -= 1
 
-    def _send_for_another(self) -> None:
-        """Somebody waits, and a connection fewer is out: one more is fetched for her."""
-        if self._waiting and self._out < self._pool.get_max_size():
-            self._out += 1
-            task = asyncio.create_task(self._fetch_for_who_waits())
-            self._fetching.add(task)
-            task.add_done_callback(self._fetching.discard)
-
-    async def _fetch_for_who_waits(self) -> None:
-        try:
-            connection = await self._pool.acquire()
-        except Exception as failure:  # noqa: BLE001 - it is hers who waits for it
-            self._out -= 1
-            while self._waiting:
-                waiter = self._waiting.popleft()
-                if not waiter.done():
-                    waiter.set_exception(failure)
-                    break
-            self._send_for_another()
-            return
-        if not self._hand_on(connection):
-            await self._give_back(connection)
-
-
-def _is_cut(connection: Any) -> bool:
-    try:
-        return bool(connection.is_closed())
-    except asyncpg.InterfaceError:  # the pool has taken it back already
-        return True
+    async def _keep(self, connection: Any) -> None:
+        if self._waiting or self._is_closing:
+            await self._pool.release(connection)
+        else:
+            self._idle.append(connection)
 
 
 class Reads:
