@@ -31,19 +31,6 @@ async def test_many_at_once_share_few_connections_and_one_alone_keeps_hers(kept:
         assert len({await pid(kept) for _ in range(5)}) == 1
 
 
-async def test_who_came_first_reads_first_whoever_comes_meanwhile(kept: Kept) -> None:
-    begun: list[int] = []
-
-    async def read(number: int) -> None:
-        for turn in range(3):  # who has read asks again at once, and is behind all who wait
-            await kept.fetchrow("SELECT pg_sleep(0.002)")
-            begun.append(turn * 20 + number)
-
-    async with asyncio.timeout(20):
-        await asyncio.gather(*(read(number) for number in range(20)))
-    assert max(abs(place - number) for place, number in enumerate(begun)) <= 4
-
-
 async def test_who_gives_up_waiting_takes_no_connection_along(kept: Kept) -> None:
     async with asyncio.timeout(20):
         for _ in range(30):

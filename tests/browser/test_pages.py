@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 from playwright.async_api import Error as PlaywrightError
 
 from api.pages.texts import LANGUAGES, TEXTS, text
@@ -182,7 +182,7 @@ async def test_on_a_phone_the_call_comes_before_the_list(db: str, site: str, bro
     assert who is not None
     assert due is not None
     assert who["y"] < 400 < due["y"]
-    assert await page.locator("button[accesskey=n]").count() == 0  # one call at a time
+    await expect(page.locator("button[accesskey=n]")).to_have_count(0)  # one call at a time
 
 
 async def test_an_empty_desk_offers_nothing_to_take(db: str, site: str, browser: Browser) -> None:
@@ -190,7 +190,7 @@ async def test_an_empty_desk_offers_nothing_to_take(db: str, site: str, browser:
     page = await _sign_in(browser, site, Role.ADVISOR)
     await page.goto(f"{site}/desk")
     assert "No call is due." in await page.inner_text("main")
-    assert await page.locator("button.main").count() == 0
+    await expect(page.locator("button.main")).to_have_count(0)
 
 
 async def test_one_word_stops_everything_about_a_baby_and_a_manager_takes_a_mistake_back(
@@ -207,7 +207,7 @@ async def test_one_word_stops_everything_about_a_baby_and_a_manager_takes_a_mist
     assert "Nothing about this baby will be said" in await page.inner_text("[role=status]")
     assert "Be gentle" in await page.inner_text(".why")
     assert "5 months" not in await page.inner_text("main")
-    assert await page.locator("text=It was a mistake").count() == 0  # not hers to take back
+    await expect(page.locator("text=It was a mistake")).to_have_count(0)  # not hers to take back
     page = await _sign_in(browser, site, Role.STORE_MANAGER, phone=True, zh=True)
     await page.goto(f"{site}/store/Member:{member.id}")
     assert "请温和对待" in await page.inner_text("main")
@@ -404,7 +404,7 @@ async def test_a_promise_at_the_till_waits_on_the_desk_and_a_question_is_answere
     await page.click("form[action='/families/answer'] >> nth=0 >> xpath=../summary")
     await page.fill("#answer-1", "Perhaps for a day.")
     await page.click("form[action='/families/answer'] >> nth=0 >> button")
-    assert await page.locator("form[action='/families/answer']").count() == 1
+    await expect(page.locator("form[action='/families/answer']")).to_have_count(1)
     assert "Perhaps for a day." in await page.inner_text("main")
     await set_business_clock(task.not_before)
     desk = await page.context.new_page()
@@ -451,7 +451,7 @@ async def test_whom_she_found_is_there_when_she_goes_back_until_she_signs_out(
     await _family()
     page = await _sign_in(browser, site, Role.ADVISOR, phone=True)
     await page.goto(f"{site}/store?q=0123")
-    assert await page.locator("a.tap").count() == 0  # an address searches nothing
+    await expect(page.locator("a.tap")).to_have_count(0)  # an address searches nothing
     await _look_for(page, "0123")
     assert page.url == f"{site}/store"
     await page.reload()
@@ -552,7 +552,7 @@ async def test_the_outbox_is_narrowed_by_channel_purpose_and_member_without_her_
         answer = await send_to_member(operator, member.id, channel, purpose, text="The crib is back.")
         assert isinstance(answer, MessagePlanned)
     page = await _sign_in(browser, site, Role.OPERATOR, phone=True)
-    assert await page.locator("article").count() == 3
+    await expect(page.locator("article")).to_have_count(3)
     await _is_accessible(page)
     await page.select_option("#purpose", "SERVICE")
     await page.fill("#q", "880012345678")  # the whole form by the keyboard
@@ -579,7 +579,7 @@ async def test_the_outbox_is_narrowed_by_channel_purpose_and_member_without_her_
     assert await page.input_value("#channel") == "EMAIL"
     await page.click("text=清除筛选")
     await page.goto(f"{site}/outbox")
-    assert await page.locator("article").count() == 3
+    await expect(page.locator("article")).to_have_count(3)
 
 
 async def test_the_outbox_says_whom_it_counts_and_what_accepted_means(db: str, site: str, browser: Browser) -> None:
@@ -598,7 +598,7 @@ async def test_the_outbox_says_whom_it_counts_and_what_accepted_means(db: str, s
         assert english in await page.inner_text("main")
         await page.goto(f"{site}/outbox?lang=zh-Hans")
         assert chinese in await page.inner_text("main")
-        assert await page.locator("article").count() == (2 if scope is RowScope.ALL else 0)
+        await expect(page.locator("article")).to_have_count(2 if scope is RowScope.ALL else 0)
     page = await _sign_in(browser, site, Role.OPERATOR)
     told = [await article.inner_text() for article in await page.locator("article").all()]
     assert ["no later receipt is expected" in one for one in told] == ["E-MAIL" in one.upper() for one in told]
@@ -633,7 +633,7 @@ async def test_nothing_personal_reaches_the_logs_the_metrics_or_an_address(
     await page.goto(f"{site}/store")
     for wanted in ("+12025550177", "Canarino", "Canaria Birdsong"):
         await _look_for(page, wanted)
-        assert await page.locator("a.tap").count() == 1, wanted
+        await expect(page.locator("a.tap")).to_have_count(1)
     await page.click("a.tap")
     assert "Canarino" in await page.inner_text("main")
     for query in (
