@@ -85,7 +85,7 @@ async def test_abuse_is_refused_at_once_and_without_sql(send: Send, config: ApiC
                 spent, answer = await cost(send, abuse)
                 costs.append(spent)
                 said = said or refused(answer, abuse.code)
-            if await watcher.fetchval(heard) != before:
+            if await watcher.fetchval(heard) != before and await sends_sql(watcher, heard, send, abuse):
                 said = said or "SQL was sent"
             dearest[name] = min(costs) / min(least)  # the least of each: what else runs here only adds
             if dearest[name] > MOST_COST:
@@ -96,6 +96,17 @@ async def test_abuse_is_refused_at_once_and_without_sql(send: Send, config: ApiC
         await watcher.close()
     assert wrong == {}
     assert len(ABUSE) >= 60
+
+
+async def sends_sql(watcher: Any, heard: str, send: Send, abuse: Abuse) -> bool:
+    """Each time that it is asked alone: what a pool or a listener does now and then is not its doing."""
+    for _ in range(3):
+        await settled(watcher, heard)
+        before = await watcher.fetchval(heard)
+        await send(abuse)
+        if await watcher.fetchval(heard) == before:
+            return False
+    return True
 
 
 async def settled(watcher: Any, heard: str) -> None:
