@@ -1,5 +1,6 @@
 """The pools of a process that only reads, and the one way to run a statement on them."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -18,35 +19,38 @@ class Unreset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
 
 
 class Kept:
-    """A pool whose connections stay out while nobody waits: giving one back costs a task and three turns of the loop.
+    """A pool whose connections stay out, each taken in turn by who has waited longest.
 
-    One that failed, or whose statement was given up, goes back to the pool, which mends or replaces it.
+    asyncpg's own queue gives a connection to whoever asks while the one it is meant for still wakes up, who then stands
+    in line anew; and giving one back costs a task and three turns of the loop. One that failed, or whose statement was
+    given up, goes back to the pool, which mends or replaces it.
     """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._turns = asyncio.Semaphore(pool.get_max_size())
         self._idle: list[Any] = []
-        self._waiting = 0
         self._is_closing = False
 
     async def fetchrow(self, sql: str, *values: object) -> Sequence[Any]:
-        connection = await self._take()
-        try:
+        async with self.acquire() as connection:
             row: Sequence[Any] = await connection.fetchrow(sql, *values)
-        except BaseException:
-            await self._pool.release(connection)
-            raise
-        await self._keep(connection)
         return row
 
     @contextlib.asynccontextmanager
     async def acquire(self) -> AsyncIterator[Any]:
-        """A connection for more than one statement."""
-        connection = await self._take()
-        try:
-            yield connection
-        finally:
-            await self._pool.release(connection)
+        """A connection for one statement or more; the pool's size bounds how many are out."""
+        async with self._turns:
+            connection = await self._take()
+            try:
+                yield connection
+            except BaseException:
+                await self._pool.release(connection)
+                raise
+            if self._is_closing:
+                await self._pool.release(connection)
+            else:
+                self._idle.append(connection)
 
     async def close(self) -> None:
         self._is_closing = True
@@ -62,17 +66,7 @@ class Kept:
                 if not connection.is_closed():
                     return connection
                 await self._pool.release(connection)
-        self._waiting += 1
-        try:
-            return await self._pool.acquire()
-        finally:
-            self._waiting -= 1
-
-    async def _keep(self, connection: Any) -> None:
-        if self._waiting or self._is_closing:
-            await self._pool.release(connection)
-        else:
-            self._idle.append(connection)
+        return await self._pool.acquire()  # at once: we are fewer than the pool's size
 
 
 class Reads:

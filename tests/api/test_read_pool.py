@@ -1,6 +1,7 @@
-"""The pools that reads run on: connections that stay out are given up when others wait, when cut, and at the end."""
+"""The pools that reads run on: connections that stay out, taken in turn, replaced when cut, given up at the end."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator
 
@@ -29,6 +30,23 @@ async def test_many_at_once_share_few_connections_and_one_alone_keeps_hers(kept:
     async with asyncio.timeout(10):
         assert len(set(await asyncio.gather(*(pid(kept) for _ in range(40))))) == 2
         assert len({await pid(kept) for _ in range(5)}) == 1
+
+
+async def test_who_has_waited_longest_reads_next_whoever_asks_meanwhile(kept: Kept) -> None:
+    asked = itertools.count()
+    begun: list[int] = []
+
+    async def read() -> None:
+        for _ in range(5):  # who has read asks again at once, and is behind all who wait
+            ticket = next(asked)
+            async with kept.acquire() as connection:
+                begun.append(ticket)
+                await connection.fetchval("SELECT pg_sleep(0.001)")
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(pid(kept), pid(kept))  # both connections are open
+        await asyncio.gather(*(read() for _ in range(20)))
+    assert begun == list(range(100))
 
 
 async def test_who_gives_up_waiting_takes_no_connection_along(kept: Kept) -> None:
