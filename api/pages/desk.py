@@ -13,13 +13,13 @@ from api.pages.web import (
     ask,
     back_to,
     heard_in,
-    is_recent,
     language_of,
     local_moment,
     moment_of,
     notice_of,
     page,
     problem_text,
+    seconds_until,
     viewer_of,
     wish,
 )
@@ -96,7 +96,7 @@ def _logged(request: Request) -> dict[str, Any] | None:
         "disposition": disposition,
         "nextStep": step,
         "retryAt": moment_of(query.get("retry")),
-        "undoUntil": query.get("until") if is_recent(query.get("until")) else None,
+        "undoSeconds": seconds_until(query.get("until")),
     }
 
 

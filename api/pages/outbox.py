@@ -10,7 +10,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from api.ids import decode_id
+from api.pages.texts import text
 from api.pages.web import Viewer, ask, language_of, page, viewer_of
+from api.pages.words import WORDS
 from domain.commerce.staff import RowScope
 from domain.gateway.messages import MessageState
 from domain.gateway.previews import previews
@@ -38,6 +40,10 @@ GROUPS: dict[str, list[MessageState]] = {
 
 
 STILL_TO_LEAVE = [*GROUPS["ON_ITS_WAY"], MessageState.HELD]
+OFF_THE_WAY = [state for name in ("HELD", "NOT_SENT", "UNCLEAR", "FAILED", "EXPIRED") for state in GROUPS[name]]
+"""Where a message can be that a decision alone does not explain: what became of it is told beside what was decided."""
+DECIDED = {"SEND": "", "HOLD": MessageState.HELD.value, "SUPPRESS": MessageState.SUPPRESSED.value}
+"""The state that each verdict leads to by itself."""
 CHANNELS = (Channel.SMS, Channel.EMAIL, Channel.CALL)
 
 
@@ -122,6 +128,8 @@ async def _page(
         tally=[(name, counts[name]) for name in GROUPS if counts[name]],
         messages=messages,
         unwritten=await _unwritten(request, viewer, [edge["node"] for edge in messages["edges"]]),
+        OFF_THE_WAY=[state.value for state in OFF_THE_WAY],
+        DECIDED=DECIDED,
         STILL_TO_LEAVE=[state.value for state in STILL_TO_LEAVE],
         reason=lambda code: reason_text(code, language),
     )
@@ -137,8 +145,10 @@ async def _unwritten(request: Request, viewer: Viewer, messages: list[dict[str, 
 
 
 def reason_text(code: str, language: str) -> str:
-    """Contactability's reasons as people say them; the gateway's own codes as they are."""
-    return say_reason(Reason(code), language) if code in Reason.__members__ else code.replace("_", " ").lower()
+    """Contactability's reasons and the gateway's causes as people say them; a provider's codes as they are."""
+    if code in Reason.__members__:
+        return say_reason(Reason(code), language)
+    return text(language, f"cause_{code}") if code in WORDS["cause"] else code.replace("_", " ").lower()
 
 
 async def mail(request: Request) -> Response:

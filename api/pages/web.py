@@ -1,5 +1,6 @@
 """What every page shares: the language, the frame, forms that can be sent twice, and documents run as the viewer."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -222,10 +223,10 @@ def heard_in(form: Mapping[str, str]) -> dict[str, Any]:
     return {"mood": form.get("mood") or None, "questions": [line for line in lines if line]}
 
 
-def is_recent(until: str | None) -> bool:
-    """Whether a real-clock moment named in a link is still ahead."""
+def seconds_until(until: str | None) -> int:
+    """Whole seconds, rounded up, to a real-clock moment named in a link; 0 when it is over or is none."""
     moment = moment_of(until)
-    return moment is not None and moment > real_now()
+    return max(0, math.ceil((moment - real_now()).total_seconds())) if moment is not None else 0
 
 
 def in_words(endpoint: Endpoint) -> Endpoint:

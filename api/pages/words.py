@@ -171,5 +171,15 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "OTHER": ("That did not work; nothing was saved. Try again.", "操作未成功，未作任何保存，请重试。"),
     },
     "verdict": {"SEND": ("send", "发送"), "HOLD": ("hold", "暂缓"), "SUPPRESS": ("do not send", "不发送")},
+    "cause": {  # the gateway's own, beside contactability's reasons; a provider's codes are shown as they are
+        "LEASE_LAPSED": ("The worker stopped while it was leaving; it may have arrived", "发送途中进程中断，可能已送达"),
+        "TIMEOUT": ("The provider did not answer in time; it may have arrived", "服务商未及时应答，可能已送达"),
+        "ANSWER_UNREADABLE": ("The provider's answer could not be read", "无法识别服务商的应答"),
+        "NO_RECEIPT": ("No receipt came; whether it arrived stays unknown", "未收到回执，是否送达无从得知"),
+        "TEMPLATE_ERROR": ("Its wording could not be filled in", "模板内容无法生成"),
+        "NO_TEMPLATE": ("Its wording is gone", "找不到对应的模板"),
+        "SYNTHETIC_CONTACT": ("A synthetic contact: real providers refuse it", "虚构联系方式，真实服务商拒发"),
+        "RECEIPT_UNDELIVERED": ("The provider could not deliver it", "服务商未能送达"),
+    },
     "model": {"churn": ("Will not buy in 30 days", "30 天内不再购买"), "cross_sell": ("May also need", "可能还需要")},
 }

@@ -55,3 +55,14 @@ async def test_a_page_whose_read_takes_too_long_says_so(
 
 def test_every_kind_of_care_has_its_row_in_the_picture_of_a_year() -> None:
     assert {*ROWS, BANDS} == {kind.value for kind in CareKind}
+
+
+@pytest.mark.parametrize("wanted", ["012", "1"])
+async def test_a_search_that_is_too_short_is_told_one_thing(desk: httpx.AsyncClient, wanted: str) -> None:
+    await create_account("ann", "correct horse battery", Role.ADVISOR, staff_id=(await make_staff()).id)
+    session = await log_in("ann", "correct horse battery", "127.0.0.1")
+    assert isinstance(session, LoggedIn)
+    desk.cookies.update(dict.fromkeys(desk.cookies, session.secret))
+    answer = await desk.post("/store", data={"q": wanted}, headers={"Origin": "http://test"})
+    assert "Give at least four digits, or a name." in answer.text
+    assert "found" not in answer.text

@@ -17,6 +17,7 @@ from api.pages.words import WORDS
 from domain.care.callbacks import CallbackOutcome, CallbackState, CallbackTask, Disposition
 from domain.care.interactions import Interaction
 from domain.care.leases import expire_due
+from domain.care.losses import BabyContentStopped, stop
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.commerce.staff import RowScope, Staff
 from domain.gateway.direct_messages import MessagePlanned, send_to_member
@@ -25,6 +26,7 @@ from domain.gateway.previews import previews
 from domain.gateway.renderings import Letterhead
 from domain.gateway.unsubscribes import UnsubscribeLinks
 from domain.outreach import templates
+from domain.people.babies import Baby
 from domain.people.identities import IdentityKind
 from domain.people.members import Member
 from domain.platform.accounts import Account, create_account
@@ -130,7 +132,7 @@ async def test_a_consultant_takes_a_call_sees_why_logs_it_and_takes_it_back(
 
     told = await page.inner_text("[role=status]")
     assert re.search(r"No answer → we try again later, again at 12-15 \d\d:\d\d\.", told), told
-    assert re.search(r"Undo \(until \d\d:\d\d:\d\d\) Alt\+U", told), told
+    assert re.search(r"Undo within \d+ seconds? Alt\+U", told), told
     await page.click("text=Undo")
     await first.refresh_from_db()
     assert (first.state, first.attempts) == (CallbackState.LEASED, 0)
@@ -603,6 +605,29 @@ async def test_the_outbox_says_whom_it_counts_and_what_accepted_means(db: str, s
     told = [await article.inner_text() for article in await page.locator("article").all()]
     assert ["no later receipt is expected" in one for one in told] == ["E-MAIL" in one.upper() for one in told]
     assert sum("its receipt is awaited" in one for one in told) == 1
+
+
+async def test_the_outbox_tells_what_became_of_a_message_beside_what_was_decided(
+    db: str, site: str, browser: Browser
+) -> None:
+    await set_business_clock(NOON)
+    await templates.seed()
+    operator, member = await make_actor(Role.OPERATOR), await _family()
+    baby = await Baby.get(household_id=member.household_id)
+    sent = await send_to_member(operator, member.id, Channel.SMS, Purpose.SERVICE, text="The crib is back.")
+    assert isinstance(sent, MessagePlanned)
+    await Message.filter(id=sent.message_id).update(baby_id=baby.id)
+    page = await _sign_in(browser, site, Role.OPERATOR)
+    body = await page.inner_text("article")
+    assert "Decided 2017-12-15 12:00: send" in body
+    assert "Since then" not in body
+    assert isinstance(await stop(operator, baby.id), BabyContentStopped)
+    await page.reload()
+    assert "Since then: cancelled · Baby content has been stopped for this family" in await page.inner_text("article")
+    await Message.filter(id=sent.message_id).update(state=MessageState.FAILED, state_reason="NO_TEMPLATE")
+    await page.goto(f"{site}/outbox?lang=zh-Hans")
+    assert "此后： 失败 · 找不到对应的模板" in await page.inner_text("article")
+
 
 
 async def test_the_first_query_of_graphiql_is_whole(db: str, site: str, browser: Browser) -> None:
