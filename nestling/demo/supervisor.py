@@ -17,7 +17,7 @@ import httpx
 from nestling.demo.children import Child, Children
 from nestling.demo.dispatch import dispatch_state, wait_for_dispatch
 from nestling.demo.place import Place
-from nestling.demo.preflight import choose_port, refuse_without_extras
+from nestling.demo.preflight import choose_port, refuse_given_database, refuse_without_extras
 from nestling.demo.progress import Progress
 from nestling.demo.ready import check_ready_file, remove_ready_file, tell, write_ready_file
 from nestling.embedded.postgres import EmbeddedPostgres, start_postgres
@@ -39,11 +39,14 @@ def run_demo(settings: Settings, *, ready_file: Path | None, households: int | N
         raise NotReady("ENVIRONMENT=production: the demo makes accounts and data of its own and never runs there.")
     progress = Progress()
     place = Place(settings.DATA_DIR)
-    place.make()
+    # All that can be refused is refused before anything is made: a folder that did not exist still does not.
+    place.refuse_second()
     if ready_file is not None:
         check_ready_file(ready_file)
+    asyncio.run(refuse_given_database(settings))
+    settings = settings.model_copy(update={"PORT": choose_port(settings, progress)})
+    place.make()
     with _signals_end_it(), place.alone(), ExitStack() as running:
-        settings = settings.model_copy(update={"PORT": choose_port(settings, progress)})
         if ready_file is not None:  # only here: whoever is refused above leaves the file of the one that runs
             ready_file.unlink(missing_ok=True)
         demo = Demo(settings, place, progress, ready_file)
