@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 
 from nestling.demo.children import Child, Children
-from nestling.demo.dispatch import dispatch_state, wait_for_dispatch
+from nestling.demo.dispatch import Dispatch, dispatch_state, wait_for_dispatch
 from nestling.demo.place import Place
 from nestling.demo.preflight import choose_port, refuse_given_database, refuse_without_extras
 from nestling.demo.progress import Progress
@@ -193,7 +193,7 @@ class Demo:
     def _wait_for_dispatch(self, say: Callable[[str], None]) -> None:
         """Until nothing waits for its first attempt. What a provider delays or leaves open goes on while we serve."""
 
-        async def look() -> tuple[int, int]:
+        async def look() -> Dispatch:
             self.children.mend()
             return await dispatch_state(self.settings.DATABASE_URL)
 

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.database import connection
+from domain.gateway.messages import MessageState
 from domain.platform import cron
 from domain.platform.clock import business_now, set_business_clock
-from nestling.demo import new_day
+from nestling.demo import dispatch, new_day
 from nestling.demo.advance import advance, span
 from nestling.demo.days import Lived, live, missing, stops
 from nestling.demo.new_day import report, wait_for_worker
@@ -243,6 +244,11 @@ def test_a_jump_stops_on_the_evening_of_every_day_whose_jobs_come_due() -> None:
 
 async def nothing(_: datetime) -> str:
     return ""
+
+
+def test_every_state_of_a_message_stands_once_in_each_sum_that_is_told() -> None:
+    for told in (list(dispatch.WAYS.values()), [states for _, states, _ in new_day.WAYS]):
+        assert sorted(state for states in told for state in states) == sorted(MessageState)
 
 
 async def test_a_day_that_nobody_finishes_is_the_last_one_and_no_sign_of_success_stands_there(
