@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from nestling.embedded.homes import orphans
 from nestling.migrations import AnotherVersion, pending
 from nestling.opening import CLOCK_REMEDY, MOVED_CLOCK, without_password
 from nestling.settings import Settings, refusals
@@ -52,12 +53,17 @@ def look_at_machine(settings: Settings) -> list[Finding]:
                     "libgomp", Health.ILL, "libgomp.so.1 is missing: LightGBM cannot train.", "apt-get install libgomp1"
                 )
             )
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.DATA_DIR).free
+    folder = settings.DATA_DIR.resolve()
+    there = next(one for one in (folder, *folder.parents) if one.exists())  # who looks makes nothing
+    free = shutil.disk_usage(there).free
     health = Health.WELL if free > DISK_FLOOR_BYTES else Health.ILL
     found.append(
         Finding("disk", health, f"{free / (1 << 30):.1f} GB free", "" if health is Health.WELL else "Free some.")
     )
+    if left := orphans():
+        told = f"{counted(len(left), 'server folder')} in {left[0].parent} of projects that are gone from this disk"
+        mend = f"Unless a disk is only unmounted: rm -r {' '.join(map(str, left))}"
+        found.append(Finding("left over", Health.WORTH_KNOWING, told, mend))
     refused = refusals(settings)
     found += [Finding("settings", Health.ILL, said) for said in refused]
     if not refused:
@@ -92,8 +98,8 @@ async def look_at_database(settings: Settings) -> list[Finding]:
 
 
 async def _look_at_worker(reader: asyncpg.Connection, settings: Settings) -> list[Finding]:
-    """Whether a worker is seen; one that is making its connection again is waited for."""
-    until = time.monotonic() + RETRY_SECONDS + 1
+    """Whether a worker is seen; one that has lost its connection is waited for."""
+    until = time.monotonic() + RETRY_SECONDS
     while not await reader.fetchval(f"SELECT {WORKER_IS_SEEN}"):
         if time.monotonic() > until:
             last = await reader.fetchval("SELECT max(finished_at) FROM cron_ticks")

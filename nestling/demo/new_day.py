@@ -16,7 +16,7 @@ from domain.platform import cron
 from domain.platform.clock import business_now
 from nestling.words import counted
 from workers.jobs import Job, newest_tick
-from workers.listening import WORKER_IS_SEEN
+from workers.listening import RETRY_SECONDS, WORKER_IS_SEEN
 
 PATIENCE_SECONDS = 180.0
 """How long nothing may come forward on a day before nobody waits for it any more."""
@@ -124,9 +124,9 @@ async def wait_for_worker(
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def has_worker(patience: float = WORKER_SECONDS) -> bool:
-    """Whether a worker is seen on this database; one that is just being started gets `patience` seconds."""
-    until = time.monotonic() + patience
+async def has_worker() -> bool:
+    """Whether a worker is seen on this database; one that has lost its connection is waited for."""
+    until = time.monotonic() + RETRY_SECONDS
     while not (await _rows(f"SELECT {WORKER_IS_SEEN} AS is_seen"))[0]["is_seen"]:
         if time.monotonic() > until:
             return False

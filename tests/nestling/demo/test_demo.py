@@ -24,6 +24,7 @@ import asyncpg
 import httpx
 import pytest
 
+from nestling.embedded.homes import SYSTEM_DIR
 from nestling.embedded.processes import command_of, free_port
 from nestling.settings import KEYS
 
@@ -122,6 +123,7 @@ def installation() -> Iterator[Installation]:
         made.end(signal.SIGTERM)
     assert "is gone" in made.command("demo", "reset", "--yes").stdout
     assert [path.name for path in folder.rglob(".nestling*")] == [], "something is left"
+    assert str(folder) not in " ".join(mark.read_text() for mark in SYSTEM_DIR.glob("*/origin")), "its data is left"
     shutil.rmtree(folder)
 
 
@@ -129,6 +131,11 @@ def installation() -> Iterator[Installation]:
 def test_it_starts_from_nothing_where_there_is_no_redis_and_tells_where_it_serves(installation: Installation) -> None:
     said = installation.start("--households", str(HOUSEHOLDS))
     assert "No Redis on this machine" in said
+    (planned,) = re.findall(r"✓ Care run: .*: \d+ = (\d+) to send", said)
+    ((to_send, terms),) = re.findall(r"✓ Dispatch .*: (\d+) to send = (.*) \([0-9.]+ s\)", said)
+    became = {way: int(number) for number, way in re.findall(r"(\d+) ([^+]+?)(?: \+|$)", terms)}
+    assert int(planned) == int(to_send) == sum(became.values()) > became["handed over"] > 0
+    assert became["withdrawn"] == 1, "of the family that lost a baby"
     ready = installation.ready()
     assert "redis" not in ready["pids"]
     assert set(ready) >= {"url", "graphql", "outbox", "tokens", "database_url", "simulator_log", "pids"}
@@ -349,7 +356,7 @@ def test_of_a_demo_that_is_stopped_the_doctor_says_so_and_no_day_passes(installa
     assert "✓" not in refused.stdout + refused.stderr
     assert "The demo is not running" in refused.stderr
     assert re.search(r"then run: \S*nestling demo advance 1d$", refused.stderr.strip())
-    for span, why in (("0d", "moves nothing"), ("-1d", "lies in the past"), ("100000d", "is farther than")):
+    for span, why in (("-1d", "lies in the past"), ("100000d", "is farther than")):
         impossible = installation.command("demo", "advance", span)
         assert impossible.returncode == 2
         assert f"{span} {why}" in " ".join(impossible.stderr.replace("│", " ").split())
