@@ -3,6 +3,7 @@
 The worker sees the new day on the same clock and makes its care run, calls and messages; it is woken for that.
 """
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from workers.doorbell import JOBS
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 FARTHEST = timedelta(days=366)
+FEED_SECONDS = 600.0  # a year of all households takes a fraction of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,22 @@ async def advance(url: str, by: timedelta, say: Callable[[str], None] = lambda _
     """Move the business clock and feed in what was bought since the last feed. Needs the ORM open on the same database.
 
     Killed before the clock moved, it is finished by the next advance: purchases are fed from where the last feed ended.
+    NotReady where they have not come in within FEED_SECONDS.
     """
     await refuse_without_purchases()
     before = await look_at_lists()
-    counts = await import_orders(url, until=before.at + by)
-    assert counts is not None
-    now = counts.until
-    people = await add_people(url, now=now)
-    babies = await add_babies(url, now=now)
+    try:
+        async with asyncio.timeout(FEED_SECONDS):
+            counts = await import_orders(url, until=before.at + by)
+            assert counts is not None
+            now = counts.until
+            people = await add_people(url, now=now)
+            babies = await add_babies(url, now=now)
+    except TimeoutError as late:
+        raise NotReady(
+            f"The purchases of these days have not come in within {FEED_SECONDS:.0f} s, so the clock has not moved: "
+            "another command may hold the tables (an import, another advance). Let it end and run the same again."
+        ) from late
     # The clock moves last: the worker scores the new day as soon as it reads it, and must find its purchases there.
     await advance_business_clock(by)
     await announce(OUTBOX_BELL, JOBS)

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import phonenumbers
 import pytest
 import pytest_asyncio
@@ -17,6 +18,7 @@ from domain.database import connection
 from domain.gateway.messages import MessageState
 from domain.platform import cron
 from domain.platform.clock import business_now, set_business_clock
+from nestling.demo import advance as advancing
 from nestling.demo import dispatch, new_day
 from nestling.demo.advance import advance, span
 from nestling.demo.days import Lived, live, missing, stops
@@ -202,6 +204,22 @@ async def test_a_week_brings_the_weeks_purchases_and_the_end_is_told(demo: str) 
     assert "no more purchases: the source ends 2018-01-01 04:01 UTC" in said[-1]
     assert (await advance(demo, timedelta(days=1), said.append)).orders == 0
     assert await one("SELECT count(*) FROM orders") == source.lines.basket_id.nunique()
+
+
+async def test_a_feed_that_somebody_blocks_has_an_end_and_goes_on_afterwards(
+    demo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await one("SELECT count(*) FROM orders"), (await business_now()).date()
+    monkeypatch.setattr(advancing, "FEED_SECONDS", 1.0)  # seconds of patience, not a behaviour
+    blocker = await asyncpg.connect(demo)
+    async with blocker.transaction():
+        await blocker.execute("LOCK TABLE orders IN EXCLUSIVE MODE")
+        with pytest.raises(NotReady, match="have not come in within 1 s, so the clock has not moved"):
+            await advance(demo, timedelta(days=2))
+    await blocker.close()
+    assert (await one("SELECT count(*) FROM orders"), (await business_now()).date()) == before
+    monkeypatch.undo()
+    assert (await advance(demo, timedelta(days=2))).orders == await one("SELECT count(*) FROM orders") - before[0] > 0
 
 
 async def test_without_a_worker_it_says_who_will_do_the_rest(demo: str) -> None:
