@@ -90,8 +90,8 @@ class Place:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
                     return {"url": "", **json.loads(file.read() or "{}")}
-        except FileNotFoundError:
-            pass
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            pass  # whoever makes the folder finds out, and says it in words
         return None
 
     def is_served(self) -> bool:
