@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 from domain.commerce.store_imports import stores_by_code
 from domain.database import connection
 from domain.people.identities import SHAREABLE, IdentityKind
-from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, BlockReason, flaw_of, standing_blocks
+from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, BlockReason, flaw_of, is_test_value, standing_blocks
 from domain.people.member_imports import KIND, GivenMember, member_of
 from domain.people.names import name_initials, name_key
-from domain.people.phones import is_fictional
 from domain.people.provenance import CONFIDENCE
 from domain.people.tombstones import Named, buried
 from domain.platform.clock import business_now
@@ -231,7 +230,7 @@ async def _identities(source: str, new: list[GivenMember], members: dict[str, UU
     A card that was registered at a desk a moment ago violates the constraint: the chunk is tried again and sees it.
     """
     rows = [
-        (new_id(), members[g.external_id], kind, namespace, value, kind == "PHONE" and is_fictional(value))
+        (new_id(), members[g.external_id], kind, namespace, value, is_test_value(IdentityKind(kind), value))
         for g in new
         for kind, namespace, value in (
             ("EXTERNAL_ID", source, g.external_id), ("CARD", "", g.card), ("PHONE", "", g.phone), ("EMAIL", "", g.email)
