@@ -33,10 +33,10 @@ def shown(leaf: Leaf, at: Setting) -> str:
             where += f" AND s.category = {at.parameters(leaf.narrowed['category'])}::text"
         return f"(SELECT round(s.probability::numeric, 4)::text FROM scores s WHERE {where} LIMIT 1)"
     if of.special == "segment":  # of those that it names: of others not everybody may know
-        named = f"{at.parameters(list(leaf.values))}::uuid[]"
+        asked = f"{at.parameters(list(leaf.values))}::uuid[]"
         return (
             "ARRAY(SELECT g.name::text FROM segment_members i JOIN segments g ON g.id = i.segment_id "
-            f"WHERE i.member_id = f.member_id AND g.id = ANY({named}) ORDER BY g.name)"
+            f"WHERE i.member_id = f.member_id AND g.id = ANY({asked}) ORDER BY g.name)"
         )
     return SHOWN[of.special]
 

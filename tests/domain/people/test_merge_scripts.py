@@ -6,7 +6,7 @@ only those, one after the other.
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -31,7 +31,9 @@ from tests.domain.people.merging import digest, every_row, people
 VILLAGES, EACH = 4, 7
 TIDY = 100  # scripts
 TAGS = ("arrived.first", "arrived.second")
-ARRIVING = {  # table -> what marks a row that arrived, and its columns that are nobody else's
+ARRIVING: dict[
+    str, tuple[dict[str, str | None], list[str]]
+] = {  # table -> what marks a row that arrived, and its columns that are nobody else's
     "orders": ({"payload_hash": "arrived"}, ["external_id"]),
     "interactions": ({"topic": "arrived"}, ["external_id"]),
     "messages": ({"template_key": "arrived", "baby_id": None}, ["intent_key", "provider_key"]),
@@ -102,7 +104,8 @@ def script(number: int) -> list[Step]:
             who = gone if rng.random() < 0.7 else rng.randrange(EACH)
             steps.append(Step("arrive", who, rng.randrange(len(TAGS)), table))
         else:
-            steps.append(Step("merge", *rng.sample(range(EACH), 2)))
+            one, other = rng.sample(range(EACH), 2)
+            steps.append(Step("merge", one, other))
             if rng.random() < 0.2:
                 steps.append(Step("forgive"))
     return [*steps, *(Step("unmerge", rng.randrange(EACH)) for _ in range(EACH))]
@@ -127,7 +130,12 @@ class Village:
         return member
 
     async def run(self, steps: Sequence[Step], *, looks: bool) -> None:
-        verbs = {"merge": self.merge, "unmerge": self.unmerge, "arrive": self.arrive, "forgive": self.forgive}
+        verbs: dict[str, Callable[[Step], Awaitable[None]]] = {
+            "merge": self.merge,
+            "unmerge": self.unmerge,
+            "arrive": self.arrive,
+            "forgive": self.forgive,
+        }
         await self.forgive()
         for step in steps:
             stood = len(self.standing)
@@ -163,7 +171,7 @@ class Village:
         marks, own = ARRIVING[step.table]
         made = new_id()
         key = made.int % 2**62 if step.table in KEYS else str(made)
-        row = {"id": key, "member_id": str(member), **marks, **dict.fromkeys(own, str(made))}
+        row: dict[str, object] = {"id": key, "member_id": str(member), **marks, **dict.fromkeys(own, str(made))}
         there = "EXISTS (SELECT FROM babies b WHERE b.id = r.baby_id)" if step.table == "guardian_consents" else "TRUE"
         await connection().execute_query(
             f"INSERT INTO {step.table} SELECT r.* FROM {step.table} t, jsonb_populate_record(t, $2::text::jsonb) r "
