@@ -18,7 +18,7 @@ from domain.people.member_imports import KIND, GivenMember, member_of
 from domain.people.names import name_initials, name_key
 from domain.people.provenance import CONFIDENCE
 from domain.people.tombstones import Named, buried
-from domain.platform.clock import business_now
+from domain.platform.clock import business_now, local_day
 from domain.platform.ids import new_id
 from domain.platform.import_rows import ERASED, LANDED, REPEATED, Cells, Issue, Row, RowOutcome
 from domain.platform.imports import Lander
@@ -70,9 +70,7 @@ async def _gone(source: str, rows: Sequence[Row], read_rows: Sequence[GivenMembe
     living = {(row["kind"], row["value"]) for row in shared}
     gone = set()
     for place, (row, read) in enumerate(zip(rows, read_rows, strict=True)):
-        days = [
-            found[n].astimezone(zone).date() for n in names[place] if n in found and (n.kind, n.value) not in living
-        ]
+        days = [local_day(found[n], zone) for n in names[place] if n in found and (n.kind, n.value) not in living]
         told = bool((row.values.get("joined_on") or "").strip())
         is_back = told and isinstance(read, GivenMember) and all(read.joined_on > day for day in days)
         if days and not is_back:

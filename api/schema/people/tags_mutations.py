@@ -20,7 +20,6 @@ from api.schema.people.searches import MemberSearch, find_members
 from api.schema.segments.segments_mutations import SegmentNotFound
 from domain.people import tag_catalogue, tags
 from domain.people.tag_catalogue import NewTag, TagFamily
-from domain.platform.clock import business_now
 from domain.platform.parameters import Parameters
 from domain.segments import segments
 from domain.segments.tagging import tag_segment
@@ -155,7 +154,7 @@ async def _chosen(info: Info, given: TagMembersInput) -> Callable[[Parameters], 
     search = given.search
     assert search is not None
     if search.stage is not None:
-        await info.context.learn_business_day(await business_now())
+        await info.context.learn_business_day()
 
     def found(parameters: Parameters) -> str:
         return " AND ".join(find_members(asked(info.context, parameters, "s"), "m", search)) or "TRUE"
