@@ -258,7 +258,7 @@ class Land:
     async def round(self, numbers: Sequence[int]) -> dict[int, str]:
         """Number of each script that failed -> why. No task is left behind, whatever happens."""
         running = {
-            asyncio.create_task(self.villages[n % VILLAGES].run(script(n), looks=n % 8 < VILLAGES)): n for n in numbers
+            asyncio.create_task(self.villages[n % VILLAGES].run(script(n), looks=n % 16 < VILLAGES)): n for n in numbers
         }
         try:
             while pending := {task for task in running if not task.done()}:
