@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from domain.platform.clock import business_now
+from domain.platform.clock import business_now, local_day
 from nestling.demo.advance import Advanced, advance
 from nestling.demo.dispatch import dispatch_state, wait_for_dispatch
 from nestling.demo.new_day import NewDay, wait_for_worker
@@ -40,8 +40,8 @@ def stops(start: datetime, by: timedelta, jobs: list[Job], zone: ZoneInfo) -> li
     """The moments to stop at, ascending: the evening of every day whose jobs come due on the way, and the end."""
     end, due = start + by, max(job.at for job in jobs)
     found = set()
-    day = start.astimezone(zone).date()
-    while day <= end.astimezone(zone).date():
+    day = local_day(start, zone)
+    while day <= local_day(end, zone):
         begins, evening = (datetime.combine(day, at, zone).astimezone(UTC) for at in (due, max(due, EVENING)))
         if start < begins <= end:
             found.add(min(evening, end))
