@@ -37,7 +37,8 @@ lock: setup ## requirements.lock anew from pyproject.toml; it names no hosts
 	  --extra demo --extra embedded --group dev pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and everything the demo made
-	@if [ -x $(BIN)/nestling ]; then $(BIN)/nestling demo reset --yes; fi
+	@if [ -x $(BIN)/nestling ]; then for kept in test bench ""; do \
+		DATA_DIR=$${DATA_DIR:-.nestling}/$$kept $(BIN)/nestling demo reset --yes || exit 1; done; fi
 	rm -rf .venv .nestling dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 setup:

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
-from zoneinfo import ZoneInfo
 
 import strawberry
 from graphql.execution.values import VariableValues
@@ -12,6 +11,7 @@ from graphql.execution.values import VariableValues
 from api.config import ApiConfig
 from api.errors import unauthenticated
 from domain.platform.actors import Actor
+from domain.platform.clock import business_day
 from domain.platform.ids import new_id
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class ApiContext:
 
     business_day: date = date.min  # the business date, for finders that need it in Python
 
-    async def learn_business_day(self, now: datetime) -> None:
+    async def learn_business_day(self) -> None:
         """The business date in the installation's zone."""
         self.statements += 1
-        self.business_day = now.astimezone(ZoneInfo(self.config.time_zone)).date()
+        self.business_day = await business_day(self.config.time_zone)
 
     @property
     def actor(self) -> Actor:

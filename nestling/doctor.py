@@ -1,9 +1,11 @@
-"""What a doctor looks at: packages, disk, services, migrations, queue, clock, providers; and what to do about each."""
+"""What a doctor looks at: packages, disk, services, migrations, worker, queue, clock, providers; and what to do."""
 
+import asyncio
 import ctypes
 import shutil
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,10 +13,12 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from nestling.embedded.homes import orphans
 from nestling.migrations import AnotherVersion, pending
 from nestling.opening import CLOCK_REMEDY, MOVED_CLOCK, without_password
 from nestling.settings import Settings, refusals
 from nestling.words import counted, this_command
+from workers.listening import RETRY_SECONDS, WORKER_IS_SEEN
 
 DISK_FLOOR_BYTES = 2 << 30
 QUEUE_AGE_AT_MOST = timedelta(minutes=5)
@@ -49,12 +53,17 @@ def look_at_machine(settings: Settings) -> list[Finding]:
                     "libgomp", Health.ILL, "libgomp.so.1 is missing: LightGBM cannot train.", "apt-get install libgomp1"
                 )
             )
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.DATA_DIR).free
+    folder = settings.DATA_DIR.resolve()
+    there = next(one for one in (folder, *folder.parents) if one.exists())  # who looks makes nothing
+    free = shutil.disk_usage(there).free
     health = Health.WELL if free > DISK_FLOOR_BYTES else Health.ILL
     found.append(
         Finding("disk", health, f"{free / (1 << 30):.1f} GB free", "" if health is Health.WELL else "Free some.")
     )
+    if left := orphans():
+        told = f"{counted(len(left), 'server folder')} in {left[0].parent} of projects that are gone from this disk"
+        mend = f"Unless a disk is only unmounted: rm -r {' '.join(map(str, left))}"
+        found.append(Finding("left over", Health.WORTH_KNOWING, told, mend))
     refused = refusals(settings)
     found += [Finding("settings", Health.ILL, said) for said in refused]
     if not refused:
@@ -63,7 +72,7 @@ def look_at_machine(settings: Settings) -> list[Finding]:
 
 
 async def look_at_database(settings: Settings) -> list[Finding]:
-    """The server, its migrations, the queue and the clock. Reads only."""
+    """The server, its migrations, the worker, the queue and the clock. Reads only."""
     where = without_password(settings.DATABASE_URL)
     try:
         reader = await asyncpg.connect(settings.DATABASE_URL, timeout=LOOK_SECONDS)
@@ -81,11 +90,26 @@ async def look_at_database(settings: Settings) -> list[Finding]:
         if missing:
             return [*found, Finding("migrations", Health.ILL, f"{len(missing)} pending", "nestling migrate")]
         found.append(Finding("migrations", Health.WELL, "in step"))
-        for look in (_look_at_queue, _look_at_clock, _look_at_demo_accounts):
+        for look in (_look_at_worker, _look_at_queue, _look_at_clock, _look_at_demo_accounts):
             found += await look(reader, settings)
         return found
     finally:
         await reader.close()
+
+
+async def _look_at_worker(reader: asyncpg.Connection, settings: Settings) -> list[Finding]:
+    """Whether a worker is seen; one that has lost its connection is waited for."""
+    until = time.monotonic() + RETRY_SECONDS
+    while not await reader.fetchval(f"SELECT {WORKER_IS_SEEN}"):
+        if time.monotonic() > until:
+            last = await reader.fetchval("SELECT max(finished_at) FROM cron_ticks")
+            worked = f"; the last daily job ended {last:%Y-%m-%d %H:%M} UTC" if last else ""
+            told = f"none runs on this database, so nothing is sent, scored or planned{worked}"
+            is_demo = settings.ENVIRONMENT == "demo"
+            start = f"make demo, or {this_command()} demo" if is_demo else f"{this_command()} worker"
+            return [Finding("worker", Health.ILL, told, f"Start one: {start}")]
+        await asyncio.sleep(0.3)
+    return [Finding("worker", Health.WELL, "one runs")]
 
 
 async def _look_at_queue(reader: asyncpg.Connection, _: Settings) -> list[Finding]:
@@ -96,8 +120,8 @@ async def _look_at_queue(reader: asyncpg.Connection, _: Settings) -> list[Findin
     )
     told = f"{waiting} waiting, {counted(open_, 'message')} on the way, {unknown} with an unknown outcome"
     if oldest is not None and datetime.now(UTC) - oldest > QUEUE_AGE_AT_MOST:
-        remedy = f"No worker seems to run. Start one: {this_command()} worker"
-        return [Finding("queue", Health.ILL, f"{told}; the oldest since {oldest:%Y-%m-%d %H:%M} UTC", remedy)]
+        told += f"; the oldest since {oldest:%Y-%m-%d %H:%M} UTC"
+        return [Finding("queue", Health.ILL, told, "See the worker: while one runs, its log says why they wait.")]
     return [Finding("queue", Health.WELL, told)]
 
 

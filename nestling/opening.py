@@ -93,8 +93,16 @@ def refuse_unsafe(settings: Settings) -> None:
 
 async def refuse_pending(settings: Settings) -> None:
     """Raise NotReady when the database cannot be reached, lacks migrations or is another version's."""
+    missing = await lacks(settings)
+    if missing:
+        told = f"{counted(len(missing), 'migration')} (first {missing[0]})"
+        raise NotReady(f"The database lacks {told}. Run: {this_command()} migrate")
+
+
+async def lacks(settings: Settings) -> list[str]:
+    """The migrations that the database lacks; NotReady when it cannot be reached or is another version's."""
     try:
-        missing = await pending(settings.DATABASE_URL)
+        return await pending(settings.DATABASE_URL)
     except (OSError, asyncpg.PostgresError) as error:
         raise NotReady(
             f"PostgreSQL does not answer at {without_password(settings.DATABASE_URL)}: {type(error).__name__}. "
@@ -102,9 +110,6 @@ async def refuse_pending(settings: Settings) -> None:
         ) from error
     except AnotherVersion as other:
         raise NotReady(str(other)) from other
-    if missing:
-        lacks = f"{counted(len(missing), 'migration')} (first {missing[0]})"
-        raise NotReady(f"The database lacks {lacks}. Run: {this_command()} migrate")
 
 
 async def refuse_demo_leftovers(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -134,11 +135,15 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    from nestling.embedded.postgres import start_postgres
+    from nestling.embedded.failures import EmbeddedFailed
+    from nestling.embedded.postgres import remove_postgres, start_postgres
 
-    server = start_postgres(ROOT / ".nestling" / "test")
+    folder = ROOT / ".nestling" / "test"
+    server = start_postgres(folder)
     yield server.url
     server.stop()
+    with suppress(EmbeddedFailed):  # another process or run still uses it: the last one removes it
+        remove_postgres(folder)
 
 
 @pytest.fixture(scope="session")

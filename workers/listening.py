@@ -16,6 +16,12 @@ RETRY_SECONDS = 2.0
 BREATH_SECONDS = 0.1  # a server that cuts every connection at once is not asked in a tight loop
 LISTENER = "nestling-bell"
 """How PostgreSQL calls the connection of a worker that listens: who wants to know whether one runs looks for it."""
+WORKER_IS_SEEN = f"""
+(EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{LISTENER}')
+ OR EXISTS (SELECT FROM cron_ticks WHERE state = 'RUNNING' AND lease_until > clock_timestamp()))
+"""  # noqa: S608  # our own word
+"""A condition: some worker listens on this database, or keeps the lease of a job. One that was killed in the middle
+of a job counts until that lease lapses; one that lost its connection is back within RETRY_SECONDS."""
 LOOK_SECONDS = 20.0  # a connection that died without a word (a cable, a firewall) is noticed after this
 WAIT_SECONDS = 5.0  # for any one answer of the server
 

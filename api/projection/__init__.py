@@ -15,6 +15,7 @@ from api.arguments import REQUIRED, argument, arguments_of
 from api.config import ApiConfig
 from api.context import ApiContext
 from domain.platform.actors import Actor
+from domain.platform.clock import business_day_sql
 from domain.platform.parameters import Parameters
 from domain.platform.roles import Permission
 
@@ -56,7 +57,7 @@ class Ask:
 
     def today(self) -> str:
         """The business date in the installation's zone, read once a statement."""
-        return f"(SELECT (business_now() AT TIME ZONE {self(self.config.time_zone, 'text')})::date)"
+        return business_day_sql(self(self.config.time_zone, "text"))
 
 
 Sql: TypeAlias = str | Callable[[Ask, str], str]  # text with {t}, or what makes it for a row's alias

@@ -19,6 +19,7 @@ from domain.database import connection
 from domain.outreach.hours import midnight, zone
 from domain.outreach.intents import Intent, care_key
 from domain.outreach.next_acts import Today, channel_of
+from domain.platform.clock import local_day
 from domain.sql import statement
 from domain.stages.care_calendar import Agenda, Due, agenda, plans_in_use
 from domain.stages.care_plans import CareItem, CareKind
@@ -120,7 +121,7 @@ async def remember(looked: Sequence[Looked]) -> None:
 
 def _read(row: dict[str, Any], at: datetime) -> Looked | None:
     """None: where she lives her day has not come."""
-    on = at.astimezone(zone(row["time_zone"] or "UTC")).date()
+    on = local_day(at, zone(row["time_zone"] or "UTC"))
     if row["look_on"] > on:
         return None
     dates = BabyDates(row["born_on"], row["due_on"], row["gestation_weeks"])

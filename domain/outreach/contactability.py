@@ -17,6 +17,7 @@ from domain.outreach.law.packs import binding_formula_rule, hours_for, law_versi
 from domain.outreach.reasons import Reason
 from domain.people.consents import ConsentState
 from domain.people.members import MemberStatus
+from domain.platform.clock import local_day
 from domain.platform.sources import Purpose
 from domain.stages.care_calendar import is_over
 from domain.stages.engine import youngest_months
@@ -104,7 +105,7 @@ def _formula_rule(snapshot: Snapshot) -> str | None:
     is_promotion = Purpose.PROMOTION in (snapshot.purpose, wording.purpose if wording else snapshot.purpose)
     if not (is_promotion or has_reward):
         return None
-    today = min(snapshot.at.astimezone(zone(name)).date() for name in snapshot.zones)
+    today = min(local_day(snapshot.at, zone(name)) for name in snapshot.zones)
     ages = [youngest_months(child.dates, today) for child in snapshot.children]
     for formula_class in (snapshot.formula_class, *([wording.formula_class] if wording else [])):
         rule = binding_formula_rule(snapshot.jurisdiction, formula_class, ages)
@@ -136,7 +137,7 @@ def _is_over(snapshot: Snapshot) -> bool:
     key, child = care_key(snapshot.intent_key), _child(snapshot)
     if key is None or child is None:
         return False
-    return is_over(child.dates, key, min(snapshot.at.astimezone(zone(name)).date() for name in snapshot.zones))
+    return is_over(child.dates, key, min(local_day(snapshot.at, zone(name)) for name in snapshot.zones))
 
 
 def _child(snapshot: Snapshot) -> Child | None:

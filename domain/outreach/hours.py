@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from domain.platform.clock import local_day
+
 
 @lru_cache(maxsize=1)
 def _zone_names() -> frozenset[str]:
@@ -18,7 +20,7 @@ def zone(name: str) -> ZoneInfo:
 
 def week_start(at: datetime, zone_name: str) -> date:
     """The Monday of the member's local week: the key of her attention window."""
-    local = at.astimezone(zone(zone_name)).date()
+    local = local_day(at, zone(zone_name))
     return local - timedelta(days=local.weekday())
 
 

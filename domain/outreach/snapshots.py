@@ -16,6 +16,7 @@ from domain.outreach.hours import week_start, zone
 from domain.outreach.intents import Intent
 from domain.people.consents import ConsentState
 from domain.people.members import MemberStatus
+from domain.platform.clock import local_day
 from domain.platform.sources import Channel, Purpose
 from domain.sql import statement
 
@@ -160,7 +161,7 @@ async def _touches(zones: dict[UUID, str], at: datetime) -> dict[UUID, int]:
     rows = await connection().execute_query_dict(
         "SELECT member_id, window_start, used FROM attention_slots "
         "WHERE member_id = ANY($1) AND window_kind = 'WEEK' AND window_start >= $2",
-        [list(zones), at.astimezone(zone("UTC")).date() - timedelta(days=8)],
+        [list(zones), local_day(at, zone("UTC")) - timedelta(days=8)],
     )
     return {row["member_id"]: row["used"] for row in rows if weeks[row["member_id"]] == row["window_start"]}
 

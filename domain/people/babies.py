@@ -5,7 +5,6 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint
@@ -30,7 +29,7 @@ from domain.people.provenance import BABY_FIELDS, CONFIDENCE, may_overwrite, sai
 from domain.people.scopes import GONE, is_in_scope, sees_member
 from domain.platform.actors import Actor
 from domain.platform.changes import MEMBER_TIMELINE, announce
-from domain.platform.clock import business_now, real_now
+from domain.platform.clock import business_day, business_now, real_now
 from domain.platform.constraints import one_of, probability
 from domain.platform.failures import FieldError, NotPermitted, ValidationError
 from domain.platform.ids import new_id
@@ -180,7 +179,7 @@ async def add(
             "WHERE m.id = $1 FOR NO KEY UPDATE OF h",
             [member_id],
         )
-        flaws = _flaws(actor, facts, Standing(), await local_today(rows[0]["time_zone"]))
+        flaws = _flaws(actor, facts, Standing(), await business_day(rows[0]["time_zone"]))
         if facts.due_on is None and facts.born_on is None:
             flaws.append(FieldError("bornOn", "A due date or a birth date is needed."))
         if flaws:
@@ -226,7 +225,7 @@ async def report(
         if baby["stopped_at"] is not None:
             return BabyStopped()
         standing = Standing(baby["due_on"], _source(baby["due_source"]), baby["born_on"], _source(baby["born_source"]))
-        flaws = _flaws(actor, facts, standing, await local_today(baby["time_zone"]))
+        flaws = _flaws(actor, facts, standing, await business_day(baby["time_zone"]))
         if flaws:
             return ValidationError(tuple(flaws))
         source = facts.said_by or said_by(actor)
@@ -340,11 +339,6 @@ async def announce_family(household_id: UUID) -> None:
     carers = await connection().execute_query_dict("SELECT id FROM members WHERE household_id = $1", [household_id])
     for carer in carers:
         await announce(MEMBER_TIMELINE, carer["id"])
-
-
-async def local_today(zone: str) -> date:
-    """The business date in a zone."""
-    return (await business_now()).astimezone(ZoneInfo(zone)).date()
 
 
 def _source(name: str | None) -> Source | None:

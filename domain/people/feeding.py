@@ -7,11 +7,12 @@ from uuid import UUID
 
 from tortoise.transactions import in_transaction
 
-from domain.people.babies import BabyStopped, Feeding, announce_family, local_today, lock_baby, update_baby
+from domain.people.babies import BabyStopped, Feeding, announce_family, lock_baby, update_baby
 from domain.people.failures import BabyNotFound
 from domain.people.guardians import GuardianConsentNeeded, health_in, is_allowed
 from domain.people.provenance import said_by
 from domain.platform.actors import Actor
+from domain.platform.clock import business_day
 from domain.platform.failures import FieldError, NotPermitted, ValidationError
 from domain.platform.roles import Permission
 from domain.platform.sources import Source
@@ -65,7 +66,7 @@ async def report(
             return BabyNotFound()
         if baby["stopped_at"] is not None:
             return BabyStopped()
-        today = await local_today(baby["time_zone"])
+        today = await business_day(baby["time_zone"])
         flaws = _flaws(actor, facts, baby, today)
         if flaws:
             return ValidationError(tuple(flaws))

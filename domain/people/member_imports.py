@@ -13,6 +13,7 @@ from domain.people.dates import Standing, birth_flaws, due_flaws
 from domain.people.members import NAME_LENGTH, CarerRole
 from domain.people.phones import EMAIL_LENGTH, normalised_email, normalised_phone
 from domain.people.places import NOT_A_COUNTRY, NOT_A_LANGUAGE, canonical_language, countries, place_flaws
+from domain.platform.clock import local_day
 from domain.platform.import_rows import Cells, Column, Flawed, Row, read_choice, read_date, read_time, refuse_rounded
 from domain.platform.sources import Channel, Purpose
 
@@ -89,7 +90,7 @@ class GivenMember:
 def member_of(row: Row, *, phone_region: str, zone: ZoneInfo, now: datetime) -> GivenMember | Cells:
     """The row as values, or the cells with everything that is wrong with them. `now`: business clock."""
     cells = Cells(row)
-    today = now.astimezone(zone).date()
+    today = local_day(now, zone)
     external_id = cells.text("external_id", 200, is_required=True)
     language = cells.read("language", _language) or "en"
     jurisdiction = cells.read("jurisdiction", _country) or "US"

@@ -13,13 +13,12 @@ from zoneinfo import ZoneInfo
 from domain.commerce.store_imports import stores_by_code
 from domain.database import connection
 from domain.people.identities import SHAREABLE, IdentityKind
-from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, BlockReason, flaw_of, standing_blocks
+from domain.people.identity_blocks import BLOCKING, WHY_BLOCKED, BlockReason, flaw_of, is_test_value, standing_blocks
 from domain.people.member_imports import KIND, GivenMember, member_of
 from domain.people.names import name_initials, name_key
-from domain.people.phones import is_fictional
 from domain.people.provenance import CONFIDENCE
 from domain.people.tombstones import Named, buried
-from domain.platform.clock import business_now
+from domain.platform.clock import business_now, local_day
 from domain.platform.ids import new_id
 from domain.platform.import_rows import ERASED, LANDED, REPEATED, Cells, Issue, Row, RowOutcome
 from domain.platform.imports import Lander
@@ -71,9 +70,7 @@ async def _gone(source: str, rows: Sequence[Row], read_rows: Sequence[GivenMembe
     living = {(row["kind"], row["value"]) for row in shared}
     gone = set()
     for place, (row, read) in enumerate(zip(rows, read_rows, strict=True)):
-        days = [
-            found[n].astimezone(zone).date() for n in names[place] if n in found and (n.kind, n.value) not in living
-        ]
+        days = [local_day(found[n], zone) for n in names[place] if n in found and (n.kind, n.value) not in living]
         told = bool((row.values.get("joined_on") or "").strip())
         is_back = told and isinstance(read, GivenMember) and all(read.joined_on > day for day in days)
         if days and not is_back:
@@ -231,7 +228,7 @@ async def _identities(source: str, new: list[GivenMember], members: dict[str, UU
     A card that was registered at a desk a moment ago violates the constraint: the chunk is tried again and sees it.
     """
     rows = [
-        (new_id(), members[g.external_id], kind, namespace, value, kind == "PHONE" and is_fictional(value))
+        (new_id(), members[g.external_id], kind, namespace, value, is_test_value(IdentityKind(kind), value))
         for g in new
         for kind, namespace, value in (
             ("EXTERNAL_ID", source, g.external_id), ("CARD", "", g.card), ("PHONE", "", g.phone), ("EMAIL", "", g.email)

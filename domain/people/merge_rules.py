@@ -63,5 +63,5 @@ KEYS = {"attention_slots": "bigint", "scores": "bigint", "owner_assignments": "b
 
 
 def tables(rule: Rule, column: str = "member_id") -> list[str]:
-    """The tables whose `column` has this rule, in the order in which every merge takes their rows."""
+    """The tables whose `column` has this rule, in the order in which they stand above."""
     return [table for (table, named), ruled in RULES.items() if ruled is rule and named == column]

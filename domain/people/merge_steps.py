@@ -1,6 +1,6 @@
 """What a merge writes: a statement a table, each change kept with its columns before and after; and the way back.
 
-Part of the caller's transaction, which holds the locks. Every merge takes the tables in the same order.
+Part of the caller's transaction, which holds the members and the families: nobody else merges or parts them meanwhile.
 """
 
 from functools import cache

@@ -263,10 +263,11 @@ async def join(
 
 @asynccontextmanager
 async def locked(member_ids: Sequence[UUID], leaving: Sequence[UUID] = ()) -> AsyncIterator[None]:
-    """A transaction that holds the members, all carers of their families and the families, each in the order of ids.
+    """A transaction that holds the members with all carers of their families in the order of ids, then the families.
 
-    Whoever merges takes rows in this one order, each at once as strongly as she needs it, so that two merges wait for
-    each other and never deadlock. Carers are held against changes; only whom a merge takes away or brings back
+    Each at once as strongly as it is needed, so that two merges wait for each other here and never deadlock below,
+    where a merge takes tables in one order and its undoing goes backwards. A resolution that merges nobody takes the
+    members alone, in the same order. Carers are held against changes; only whom a merge takes away or brings back
     (`leaving`, and who left before) is held against new rows that name her.
     """
     while True:

@@ -8,7 +8,6 @@ import phonenumbers
 EMAIL_LENGTH = 320
 E164_LENGTH = 16  # a plus and 15 digits; the library lets German numbers have more
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\\\]]+@[^\s@.]+(\.[^\s@.]+)+")
-_FICTIONAL = re.compile(r"\+1\d{3}55501\d\d")  # NPA 555-0100..0199 belong to nobody
 
 
 def normalised_phone(text: str, region: str) -> str | None:
@@ -27,8 +26,3 @@ def normalised_email(text: str) -> str | None:
     """Lower case without blanks around it; None when it cannot be an address."""
     address = unicodedata.normalize("NFKC", text).strip().lower()
     return address if len(address) <= EMAIL_LENGTH and _EMAIL.fullmatch(address) else None
-
-
-def is_fictional(phone: str) -> bool:
-    """Whether the number is set aside for stories: its rows are marked synthetic, and real providers refuse it."""
-    return bool(_FICTIONAL.fullmatch(phone))

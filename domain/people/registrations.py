@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from tortoise.transactions import in_transaction
 
@@ -22,7 +21,7 @@ from domain.people.provenance import said_by, system_of
 from domain.people.scopes import is_in_scope
 from domain.platform.actors import Actor
 from domain.platform.changes import MEMBER_TIMELINE, announce
-from domain.platform.clock import business_now
+from domain.platform.clock import business_now, local_day
 from domain.platform.failures import FieldError, NotPermitted, ValidationError
 from domain.platform.ids import new_id
 from domain.platform.roles import Permission
@@ -215,7 +214,7 @@ async def _insert_member(actor: Actor, given: Registration, household_id: UUID, 
         "store_id": given.store_id or actor.store_id,
         "source": system_of(actor),
         "external_id": str(member_id),
-        "joined_on": now.astimezone(ZoneInfo(given.time_zone)).date(),
+        "joined_on": local_day(now, given.time_zone),
         "joined_channel": given.channel,
         "joined_campaign": given.campaign,
         "joined_by_id": actor.staff_id,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -19,6 +18,7 @@ from domain.people.resolution_plans import Added, Known, Person, Plan, Row
 from domain.people.scopes import GONE, sees_member
 from domain.platform.actors import Actor
 from domain.platform.changes import MEMBER_TIMELINE, announce_all
+from domain.platform.clock import local_day
 from domain.platform.ids import new_id
 from domain.platform.parameters import Parameters
 
@@ -140,7 +140,7 @@ async def _make(actor: Actor, persons: list[Person], now: datetime) -> None:
         wish, name = person.wish, (person.wish.full_name or "").strip() or None
         values = (
             person.id, home, name, name_key(name) if name else None, name_initials(name) if name else None,
-            wish.language, wish.jurisdiction, wish.time_zone, now.astimezone(ZoneInfo(wish.time_zone)).date(),
+            wish.language, wish.jurisdiction, wish.time_zone, local_day(now, wish.time_zone),
             wish.channel and wish.channel.value,
         )  # fmt: skip
         for column, value in zip(columns, values, strict=True):

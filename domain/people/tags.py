@@ -15,7 +15,7 @@ from tortoise.transactions import in_transaction
 from domain.database import connection
 from domain.people.failures import BabyNotFound, MemberNotFound
 from domain.people.provenance import said_by
-from domain.people.scopes import is_in_scope, sees_member
+from domain.people.scopes import GONE, is_in_scope, sees_member
 from domain.people.tag_catalogue import TagFamily, TagNotFound, catalogued
 from domain.platform.actors import Actor
 from domain.platform.changes import MEMBER_TIMELINE, announce, announce_all
@@ -107,7 +107,8 @@ class MemberTag(Model):
 
 
 EVIDENCE_LENGTH = 400
-MOST_AT_ONCE = 10_000  # members of one bulk tagging
+MOST_AT_ONCE = 10_000  # members of one bulk tagging by ids or a search
+MOST_OF_A_SEGMENT = 100_000  # who is in it is known: nothing is searched
 Chosen = Callable[[Parameters], str]
 
 
@@ -208,16 +209,26 @@ async def untag_member(
 
 
 async def tag_members(
-    actor: Actor, chosen: Chosen | None, key: str, evidence: str = "", expires_at: datetime | None = None
+    actor: Actor,
+    chosen: Chosen | None,
+    key: str,
+    evidence: str = "",
+    expires_at: datetime | None = None,
+    *,
+    segment_id: UUID | None = None,
 ) -> MembersTagged | TagNotFound | NotPermitted | ValidationError:
     """Set a tag on all members of the actor's scope for whom the condition on `members m` holds, MOST_AT_ONCE at most.
 
-    One transaction, a fixed number of statements, audited; beyond the bound nothing is written. Idempotent.
+    One transaction, a fixed number of statements, audited; beyond the bound nothing is written. Idempotent. Where the
+    condition is a segment's, the audit names it, and the bound is MOST_OF_A_SEGMENT.
     """
     if not actor.may(Permission.MANAGE_TAGS):
         return NotPermitted(Permission.MANAGE_TAGS)
     if chosen is None:
-        return ValidationError.of("memberIds", "Say whom: one of memberIds and search.", "请选择会员或搜索条件之一。")
+        return ValidationError.of(
+            "memberIds", "Say whom: one of memberIds, search and segmentId.", "请选择会员、搜索条件或人群之一。"
+        )
+    most = MOST_OF_A_SEGMENT if segment_id else MOST_AT_ONCE
     async with in_transaction():
         now = await business_now()
         tag = await _settable(key, evidence, expires_at, now)
@@ -225,19 +236,20 @@ async def tag_members(
             return tag
         parameters = Parameters()
         rows = await connection().execute_query_dict(
-            f"SELECT m.id FROM members m WHERE m.status <> 'ERASED' AND {sees_member(actor, parameters)} "
-            f"AND ({chosen(parameters)}) ORDER BY m.id LIMIT {MOST_AT_ONCE + 1}",
+            f"SELECT m.id FROM members m WHERE m.status NOT IN {GONE} AND {sees_member(actor, parameters)} "
+            f"AND ({chosen(parameters)}) ORDER BY m.id LIMIT {most + 1}",
             parameters,
         )
-        if len(rows) > MOST_AT_ONCE:
+        if len(rows) > most:
+            place, what = ("segmentId", "rule") if segment_id else ("search", "search")
             return ValidationError.of(
-                "search",
-                f"More than {MOST_AT_ONCE:,} members: narrow the search and tag them in parts.",
-                f"超过{MOST_AT_ONCE:,}位会员：请缩小范围，分批打标。",
+                place,
+                f"More than {most:,} members: narrow the {what} and tag them in parts.",
+                f"超过{most:,}位会员：请缩小范围，分批打标。",
             )
         changed = await _set(actor, tag, "member_id", [row["id"] for row in rows], evidence, expires_at, now)
         if changed:
-            await _audit(actor, key, changed)
+            await _audit(actor, key, changed, segment_id)
             await announce_all(MEMBER_TIMELINE, changed)
         return MembersTagged(len(rows), len(changed))
 
@@ -307,8 +319,9 @@ async def _set(
     return [row["id"] for row in rows]
 
 
-async def _audit(actor: Actor, key: str, member_ids: Sequence[UUID]) -> None:
+async def _audit(actor: Actor, key: str, member_ids: Sequence[UUID], segment_id: UUID | None) -> None:
+    detail = {"tag": key, **({"segment": str(segment_id)} if segment_id else {})}
     await connection().execute_query(
         "INSERT INTO audit_entries (actor_id, actor_role, action, member_ids, detail) VALUES ($1, $2, $3, $4, $5)",
-        [actor.id, actor.role.value, "tag_members", list(member_ids), orjson.dumps({"tag": key}).decode()],
+        [actor.id, actor.role.value, "tag_members", list(member_ids), orjson.dumps(detail).decode()],
     )

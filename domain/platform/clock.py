@@ -4,7 +4,8 @@ Stages, as-of, care, quiet hours, caps, expiry of messages and promises read the
 time-outs, sessions, tokens, rate limits and audit read the real one. No function takes both.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from tortoise import fields
 from tortoise.models import Model
@@ -36,6 +37,21 @@ async def business_offset() -> timedelta:
 async def business_now() -> datetime:
     """The business clock: aware UTC, runs at real speed from where it was set. In SQL: `business_now()`."""
     return real_now() + await business_offset()
+
+
+def local_day(moment: datetime, zone: str | tzinfo) -> date:
+    """The date that a moment has where people live by the zone's clocks (IANA)."""
+    return moment.astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone).date()
+
+
+async def business_day(zone: str) -> date:
+    """The business date in a zone: in the installation's it is the house's day, in a member's hers."""
+    return local_day(await business_now(), zone)
+
+
+def business_day_sql(zone: str) -> str:
+    """`business_day` inside a statement, which reads it once; `zone` is SQL of a text."""
+    return f"(SELECT (business_now() AT TIME ZONE {zone})::date)"
 
 
 async def set_business_clock(moment: datetime) -> None:

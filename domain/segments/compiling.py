@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import orjson
 
 from domain.database import connection
-from domain.platform.clock import business_now
+from domain.platform.clock import business_now, local_day
 from domain.platform.parameters import Parameters
 from domain.segments.leaves import Day, Setting, condition, cost
 from domain.segments.rules import Group, Leaf, leaves, read, segments_in
@@ -44,7 +43,7 @@ def days_of(now: datetime, zones: Iterable[str]) -> tuple[Day, ...]:
     """At most three local days stand in the world at once."""
     found: dict[date, list[str]] = {}
     for zone in zones:
-        found.setdefault(now.astimezone(ZoneInfo(zone)).date(), []).append(zone)
+        found.setdefault(local_day(now, zone), []).append(zone)
     if not found:
         return (Day(now.date(), ("UTC",)),)
     return tuple(Day(today, tuple(names)) for today, names in sorted(found.items(), key=lambda one: -len(one[1])))

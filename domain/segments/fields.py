@@ -46,7 +46,7 @@ ENUMS: dict[str, tuple[str, ...]] = {
     "kinds": tuple(one.value for one in InteractionKind),
 }
 LOOKED_UP: dict[str, str] = {
-    "stores": "SELECT id::text AS name, name AS label_en, name AS label_zh FROM stores ORDER BY name, id LIMIT $1",
+    "stores": "SELECT id::text AS name, name AS label_en, name AS label_zh FROM stores ORDER BY label_en, id LIMIT $1",
     "tags": "SELECT key AS name, label_en, label_zh FROM tags ORDER BY key LIMIT $1",
     "time_zones": "SELECT time_zone AS name, time_zone AS label_en, time_zone AS label_zh FROM member_zones "
     "ORDER BY 1 LIMIT $1",
@@ -54,7 +54,7 @@ LOOKED_UP: dict[str, str] = {
     "FROM members WHERE joined_campaign IS NOT NULL ORDER BY 1 LIMIT $1",
     "segments": "SELECT id::text AS name, name AS label_en, name AS label_zh FROM segments WHERE archived_at IS NULL "
     "AND needs <@ $2::text[] "
-    "ORDER BY name LIMIT $1",
+    "ORDER BY label_en LIMIT $1",
     "categories": "SELECT DISTINCT category AS name, category AS label_en, category AS label_zh FROM products "
     "ORDER BY 1 LIMIT $1",
 }

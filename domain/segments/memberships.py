@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from tortoise.transactions import in_transaction
 
 from domain.database import connection
+from domain.platform.clock import local_day
 from domain.platform.parameters import Parameters
 from domain.segments.compiling import Moment, asks_the_day, compile_rule, this_moment
 from domain.segments.facts import rebuild, take_changes
@@ -147,9 +147,7 @@ async def _move(segments: Sequence[Live], moved: Moved, moment: Moment) -> None:
 async def _at_midnight(segments: Sequence[Live], moment: Moment) -> int:
     """Where a local day has begun, the rules that speak of days are asked anew of whoever lives there."""
     known = await connection().execute_query_dict("SELECT time_zone, day FROM member_zones")
-    zones = [
-        row["time_zone"] for row in known if row["day"] != moment.now.astimezone(ZoneInfo(row["time_zone"])).date()
-    ]
+    zones = [row["time_zone"] for row in known if row["day"] != local_day(moment.now, row["time_zone"])]
     if not zones:
         return 0
     daily = [one for one in segments if asks_the_day(one.tree, moment.trees)]
@@ -159,7 +157,7 @@ async def _at_midnight(segments: Sequence[Live], moment: Moment) -> int:
 
 
 async def _remember_the_day(moment: Moment, zones: Sequence[str]) -> None:
-    days = [moment.now.astimezone(ZoneInfo(zone)).date() for zone in zones]
+    days = [local_day(moment.now, zone) for zone in zones]
     await connection().execute_query(
         "UPDATE member_zones z SET day = n.day FROM unnest($1::text[], $2::date[]) AS n(zone, day) "
         "WHERE z.time_zone = n.zone",

@@ -32,6 +32,12 @@ def shown(leaf: Leaf, at: Setting) -> str:
         if of.special == "cross_sell":
             where += f" AND s.category = {at.parameters(leaf.narrowed['category'])}::text"
         return f"(SELECT round(s.probability::numeric, 4)::text FROM scores s WHERE {where} LIMIT 1)"
+    if of.special == "segment":  # of those that it names: of others not everybody may know
+        asked = f"{at.parameters(list(leaf.values))}::uuid[]"
+        return (
+            "ARRAY(SELECT g.name::text FROM segment_members i JOIN segments g ON g.id = i.segment_id "
+            f"WHERE i.member_id = f.member_id AND g.id = ANY({asked}) ORDER BY g.name)"
+        )
     return SHOWN[of.special]
 
 
@@ -52,8 +58,6 @@ SHOWN = {
     "sex": f"ARRAY(SELECT b.sex::text {_A_BABY})",
     "tag": "ARRAY(SELECT t.key::text FROM tags t WHERE t.id = ANY(f.tags) ORDER BY t.key)",
     "consent": f"array_remove(ARRAY[{_IN_FORCE}], NULL)",
-    "segment": "ARRAY(SELECT g.name::text FROM segment_members i JOIN segments g ON g.id = i.segment_id "
-    "WHERE i.member_id = f.member_id ORDER BY g.name)",
 }
 
 

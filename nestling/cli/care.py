@@ -3,12 +3,12 @@
 import asyncio
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from domain.platform.clock import business_day
 from nestling.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -45,11 +45,10 @@ def run_care(
 
 async def _run(opened: Settings, on: datetime | None) -> "CareReport":
     from domain.outreach.care_runs import run
-    from domain.platform.clock import business_now
     from nestling.opening import database
 
     async with database(opened):
-        today = (await business_now()).astimezone(ZoneInfo(opened.TIME_ZONE)).date()
+        today = await business_day(opened.TIME_ZONE)
         return await run(_checked(on.date(), today) if on else today)
 
 

@@ -40,12 +40,12 @@ def prepare(*, households: Households = None) -> None:
     asyncio.run(prepare_demo(settings(), households))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # or -7d would be an option that nobody knows
 def advance(by: Annotated[str, typer.Argument(help="How far: 7d, 12h, 2w.")]) -> None:
     """Let time pass, day by day: bring in what was bought, have the worker score each day and plan its care and calls,
     and tell what came of it."""
     from nestling.demo.advance import span
-    from nestling.demo.preflight import refuse_without_extras
+    from nestling.demo.preflight import refuse_without_demo, refuse_without_extras
     from nestling.opening import services
 
     try:
@@ -53,27 +53,39 @@ def advance(by: Annotated[str, typer.Argument(help="How far: 7d, 12h, 2w.")]) ->
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     refuse_without_extras(settings())
+    refuse_without_demo(settings())
     with services(settings()) as opened:
-        asyncio.run(_advance(opened, how_far))
+        is_done = asyncio.run(_advance(opened, how_far, by))
+    raise typer.Exit(0 if is_done else 1)
 
 
-async def _advance(opened: Settings, how_far: timedelta) -> None:
-    from nestling.demo.days import live
-    from nestling.demo.new_day import missing, report
+async def _advance(opened: Settings, how_far: timedelta, typed: str) -> bool:
+    """Whether the whole way was gone, each day with all its work. Nothing is moved where nobody would do that work."""
+    from nestling.demo.advance import refuse_without_purchases
+    from nestling.demo.days import live, missing
+    from nestling.demo.new_day import has_worker, report
     from nestling.demo.place import Place
     from nestling.demo.progress import Progress
-    from nestling.opening import database
+    from nestling.opening import NotReady, database
     from nestling.wiring import worker_config
     from workers.daily import daily_jobs
 
     progress, zone = Progress(), ZoneInfo(opened.TIME_ZONE)
     async with database(opened):
-        jobs, is_served = daily_jobs(worker_config(opened)), Place(opened.DATA_DIR).serving() is not None
-        lived = await live(opened.DATABASE_URL, how_far, jobs, zone, progress, is_served=is_served)
+        jobs, place = daily_jobs(worker_config(opened)), Place(opened.DATA_DIR)
+        await refuse_without_purchases()
+        if place.serving() is None and not await has_worker():
+            raise NotReady(
+                "The demo is not running: nobody would score these days or plan their care and calls, so the clock "
+                f"stays where it is. Start the demo in another terminal (make demo, or {this_command()} demo), wait "
+                f"until it serves, then run: {this_command()} demo advance {typed}"
+            )
+        lived = await live(opened.DATABASE_URL, how_far, jobs, zone, progress, is_served=place.is_served)
         new = {"orders": lived.moved.orders, "members": lived.moved.members, "babies": lived.moved.babies}
         progress.console.print(await report(lived.day, lived.moved.before, new, zone))
-    for line in missing(lived.day, f"{this_command()} demo", lived.passed_over):
+    for line in missing(lived, f"{this_command()} demo"):
         progress.line(line)
+    return lived.is_done
 
 
 @app.command()

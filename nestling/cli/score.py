@@ -4,12 +4,12 @@ import asyncio
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from domain.platform.clock import business_day
 from nestling.settings import Settings, settings
 from nestling.words import counted, sentence
 
@@ -46,13 +46,12 @@ def score(
 
 
 async def _run(opened: Settings, as_of: date | None, export: Path | None, console: Console) -> "ScoringReport":
-    from domain.platform.clock import business_now
     from nestling.opening import NotReady, database
     from nestling.wiring import worker_config
     from workers.scoring.job import run
 
     async with database(opened):
-        today = (await business_now()).astimezone(ZoneInfo(opened.TIME_ZONE)).date()
+        today = await business_day(opened.TIME_ZONE)
     if as_of is not None and as_of > today:
         raise NotReady(f"--as-of {as_of} is after today ({today} on the business clock): what came after is not known.")
     day = as_of or today

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from domain.database import connection
 from domain.outreach import care_runs
-from domain.platform.clock import business_now, business_offset, set_business_clock
+from domain.platform.clock import business_day, business_now, business_offset, set_business_clock
 from nestling.demo.example import choose_example
 from nestling.demo.logins import open_logins
 from nestling.demo.segments import make_segments
@@ -56,7 +56,7 @@ async def train_and_score(work: Work) -> dict[str, Any]:
     from nestling.wiring import worker_config
     from workers.scoring import job as scoring
 
-    today = (await business_now()).astimezone(ZoneInfo(work.settings.TIME_ZONE)).date()
+    today = await business_day(work.settings.TIME_ZONE)
     report = await scoring.run(worker_config(work.settings), today, say=work.say)
     show_models(report, work.show)
     work.say(f"{counted(report.members, 'member')} scored by {' and '.join(model.name for model in report.models)}")
@@ -77,7 +77,7 @@ async def record_a_loss(work: Work) -> dict[str, Any]:
 
 
 async def plan_care(work: Work) -> dict[str, Any]:
-    today = (await business_now()).astimezone(ZoneInfo(work.settings.TIME_ZONE)).date()
+    today = await business_day(work.settings.TIME_ZONE)
     report = await care_runs.run(today)
     work.say(f"{report.eligible:,} = {report.sent:,} to send + {report.held:,} held + {report.suppressed:,} suppressed")
     return {"eligible": report.eligible, "sent": report.sent}

@@ -26,7 +26,7 @@ from domain.people.resolution_plans import Wish
 from domain.people.resolutions import MemberResolved, resolve
 from domain.platform import credentials
 from domain.platform.actors import Actor
-from domain.platform.clock import business_now
+from domain.platform.clock import business_day, business_now
 from domain.platform.sources import Channel, Purpose
 from domain.stages.calendar import add_months
 from nestling.demo.carers import GRACE, GRANDMOTHER, HANNAH, LI_NA, LI_NA_ONLINE, NORA, NORA_ONLINE, Carer
@@ -108,7 +108,7 @@ async def _house(work: Work) -> House:
         )
     advisor, consultant, operator, mall = (replace(one.actor, makes_up=True) for one in found if one is not None)
     zone = work.settings.TIME_ZONE
-    today = (await business_now()).astimezone(ZoneInfo(zone)).date()
+    today = await business_day(zone)
     return House(advisor, consultant, operator, mall, zone, today)
 
 

@@ -16,9 +16,12 @@ from domain.platform import cron
 from domain.platform.clock import business_now
 from nestling.words import counted
 from workers.jobs import Job, newest_tick
-from workers.listening import LISTENER
+from workers.listening import RETRY_SECONDS, WORKER_IS_SEEN
 
 PATIENCE_SECONDS = 180.0
+"""How long nothing may come forward on a day before nobody waits for it any more."""
+DAY_SECONDS = 480.0
+"""How long a day is waited for at most, whatever comes forward."""
 LOOK_SECONDS = 0.5
 WORKER_SECONDS = 5.0
 """A worker that was just started is seen within this time."""
@@ -26,11 +29,10 @@ WORKER_SECONDS = 5.0
 ENDS = {cron.DONE, cron.FAILED, cron.SKIPPED}
 TOLD = {"score": "scores", "build_lists": "call lists", "care_run": "care run"}
 
-LATE_AND_SEEN = """
+LATE_AND_SEEN = f"""
 SELECT (SELECT count(*)::int FROM callback_tasks WHERE state = 'OPEN' AND expires_at <= business_now()) AS late,
-       EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1)
-       OR EXISTS (SELECT FROM cron_ticks WHERE state = 'RUNNING' AND lease_until > clock_timestamp()) AS has_worker
-"""
+       {WORKER_IS_SEEN} AS has_worker
+"""  # noqa: S608  # our own words
 WAYS = (
     ("delivered", ("DELIVERED",), ""),
     ("with the provider", ("ACCEPTED", "UNKNOWN"), "on the way: its receipt has not come yet"),
@@ -68,6 +70,18 @@ class NewDay:
         return [TOLD.get(name, name) for name, state in self.states.items() if state not in ENDS]
 
     @property
+    def awaits(self) -> str:
+        """What has not come to its end, in words, and whether it has begun."""
+        begun = {cron.RUNNING: "under way"}
+        parts = [
+            f"{TOLD.get(name, name)} {begun.get(state, 'not begun')}"
+            for name, state in self.states.items()
+            if state not in ENDS
+        ]
+        late = [f"{counted(self.late_calls, 'late call')} still to be closed"] if self.late_calls else []
+        return ", ".join(parts + late)
+
+    @property
     def failed(self) -> list[str]:
         return [TOLD.get(name, name) for name, state in self.states.items() if state == cron.FAILED]
 
@@ -87,27 +101,37 @@ async def wait_for_worker(
     say: Callable[[str], None],
     *,
     patience: float = PATIENCE_SECONDS,
-    is_served: bool = False,
+    is_served: Callable[[], bool] = lambda: False,
 ) -> NewDay:
     """Wait until the worker has done the newest due day: scores, call lists, care run, and calls that are too late.
 
-    At most `patience` seconds, and a few only where no worker is to be seen, unless the demo serves (`is_served`): it
-    keeps one alive. The answer says how far it came. Writes nothing.
+    Until nothing has come forward for `patience` seconds, at most DAY_SECONDS, and a few seconds only where no worker
+    is to be seen, unless the demo serves (`is_served`): it keeps one alive. The answer says how far it came. Writes
+    nothing.
     """
-    started = time.monotonic()
-    heard = started
+    started = forward = heard = time.monotonic()
+    before: NewDay | None = None
     while True:
-        day = await _look(jobs, zone, is_served=is_served)
+        day = await _look(jobs, zone, is_served=is_served())
         now = time.monotonic()
         heard = now if day.has_worker else heard
-        if day.is_done or now - started > patience or now - heard > min(WORKER_SECONDS, patience):
+        if day != before:
+            before, forward = day, now
+        is_too_long = now - forward > patience or now - started > DAY_SECONDS
+        if day.is_done or is_too_long or now - heard > min(WORKER_SECONDS, patience):
             return day
-        doing = [TOLD.get(name, name) for name, state in day.states.items() if state == cron.RUNNING]
-        ended = [TOLD.get(name, name) for name, state in day.states.items() if state in ENDS]
-        parts = [f"{', '.join(ended)} done"] if ended else []
-        parts += [f"{', '.join(doing)} under way"] if doing else []
-        say("; ".join(parts) or "the worker wakes up")
+        say(f"waiting: {day.awaits}")
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def has_worker() -> bool:
+    """Whether a worker is seen on this database; one that has lost its connection is waited for."""
+    until = time.monotonic() + RETRY_SECONDS
+    while not (await _rows(f"SELECT {WORKER_IS_SEEN} AS is_seen"))[0]["is_seen"]:
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(LOOK_SECONDS)
+    return True
 
 
 async def _look(jobs: list[Job], zone: ZoneInfo, *, is_served: bool) -> NewDay:
@@ -119,29 +143,9 @@ async def _look(jobs: list[Job], zone: ZoneInfo, *, is_served: bool) -> NewDay:
         list(dates), list(dates.values()),
     )  # fmt: skip
     known = {row["job"]: row["state"] for row in ticks}
-    rows = await _rows(LATE_AND_SEEN, LISTENER)
+    rows = await _rows(LATE_AND_SEEN)
     states = {name: known.get(name, cron.WANTED) for name in dates}
     return NewDay(is_served or rows[0]["has_worker"], states, dates, rows[0]["late"])
-
-
-def missing(day: NewDay, demo_command: str, passed_over: int = 0) -> list[str]:
-    """What the table cannot tell yet, in sentences; nothing when every day is done. `passed_over`: days not lived."""
-    said = []
-    if passed_over:
-        days = counted(passed_over, "day")
-        said.append(f"{days} passed without scores, calls and care: a worker makes up for the newest day only.")
-    said += [f"The worker failed at the {name}; its log says why, and the next day tries again." for name in day.failed]
-    left = day.left + (["calls that are too late"] if day.late_calls else [])
-    if left and day.has_worker:
-        said.append(
-            f"The worker has not finished yet ({', '.join(left)}); it goes on by itself, and the pages show it."
-        )
-    elif left:
-        said.append(
-            f"No worker runs on this database, so the rest waits ({', '.join(left)}): the next start of the demo "
-            f"(make demo, or {demo_command}) or of a worker does it."
-        )
-    return said
 
 
 async def report(day: NewDay, before: Lists, new: dict[str, int], zone: ZoneInfo) -> Table:

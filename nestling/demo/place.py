@@ -43,10 +43,15 @@ class Place:
         self.written: dict[str, str] = {}
 
     def make(self) -> None:
+        """The folder, made where it is missing. Where that fails, no folder stands that did not stand before."""
+        missing = [folder for folder in (self.logs, *self.logs.parents) if not folder.exists()]
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             write_whole(self.data_dir / ".writable", "")
         except OSError as error:
+            for folder in missing:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
             raise explain(error, self.data_dir) from error
 
     def settle(self, settings: Settings, **known: str) -> Settings:
@@ -85,9 +90,22 @@ class Place:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
                     return {"url": "", **json.loads(file.read() or "{}")}
-        except FileNotFoundError:
-            pass
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            pass  # whoever makes the folder finds out, and says it in words
         return None
+
+    def is_served(self) -> bool:
+        return self.serving() is not None
+
+    def refuse_second(self) -> None:
+        """Raise NotReady while a demo runs in this folder. Touches nothing."""
+        serving = self.serving()
+        if serving is not None:
+            where = serving["url"]
+            raise NotReady(
+                f"A demo runs in this folder already{f': {where}' if where else ''}. Stop it (Ctrl-C there), or set "
+                "DATA_DIR and PORT for a second one."
+            )
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -97,11 +115,8 @@ class Place:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
-            where = (self.serving() or {}).get("url")
-            raise NotReady(
-                f"A demo runs in this folder already{f': {where}' if where else ''}. Stop it (Ctrl-C there), or set "
-                "DATA_DIR and PORT for a second one."
-            ) from None
+            self.refuse_second()
+            raise NotReady("A demo of this folder has just ended. Run the same command again.") from None
         try:
             os.ftruncate(handle, 0)
             yield

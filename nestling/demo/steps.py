@@ -21,6 +21,7 @@ from nestling.words import this_command
 SIZE_STEP = "purchases"
 """The step that knows how many households the demo was made with."""
 
+FOREIGN = "The database has members that no demo made. Use an empty database for the demo, or no DATABASE_URL."
 
 LOGINS_STEP, EXAMPLE_STEP = "logins", "example"
 """The steps whose result is a file too: done again when the file is gone."""
@@ -75,9 +76,7 @@ async def prepare_demo(settings: Settings, households: int | None) -> None:
     async with database(settings):
         done = await finished_steps()
         if not done and await Member.exists():
-            raise NotReady(
-                "The database has members that no demo made. Use an empty database for the demo, or no DATABASE_URL."
-            )
+            raise NotReady(FOREIGN)
         if done and households not in (None, done.get(SIZE_STEP, {}).get("households", households)):
             progress.line(f"--households {households} is for the first run; `{this_command()} demo reset` starts anew.")
         if LOGINS_STEP in done and not Place(settings.DATA_DIR).secrets().get("tokens"):

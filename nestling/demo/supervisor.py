@@ -15,9 +15,9 @@ import asyncpg
 import httpx
 
 from nestling.demo.children import Child, Children
-from nestling.demo.dispatch import dispatch_state, wait_for_dispatch
+from nestling.demo.dispatch import Dispatch, dispatch_state, wait_for_dispatch
 from nestling.demo.place import Place
-from nestling.demo.preflight import choose_port, refuse_without_extras
+from nestling.demo.preflight import choose_port, refuse_given_database, refuse_without_extras
 from nestling.demo.progress import Progress
 from nestling.demo.ready import check_ready_file, remove_ready_file, tell, write_ready_file
 from nestling.embedded.postgres import EmbeddedPostgres, start_postgres
@@ -39,11 +39,14 @@ def run_demo(settings: Settings, *, ready_file: Path | None, households: int | N
         raise NotReady("ENVIRONMENT=production: the demo makes accounts and data of its own and never runs there.")
     progress = Progress()
     place = Place(settings.DATA_DIR)
-    place.make()
+    # All that can be refused is refused before anything is made: a folder that did not exist still does not.
+    place.refuse_second()
     if ready_file is not None:
         check_ready_file(ready_file)
+    asyncio.run(refuse_given_database(settings))
+    settings = settings.model_copy(update={"PORT": choose_port(settings, progress)})
+    place.make()
     with _signals_end_it(), place.alone(), ExitStack() as running:
-        settings = settings.model_copy(update={"PORT": choose_port(settings, progress)})
         if ready_file is not None:  # only here: whoever is refused above leaves the file of the one that runs
             ready_file.unlink(missing_ok=True)
         demo = Demo(settings, place, progress, ready_file)
@@ -190,7 +193,7 @@ class Demo:
     def _wait_for_dispatch(self, say: Callable[[str], None]) -> None:
         """Until nothing waits for its first attempt. What a provider delays or leaves open goes on while we serve."""
 
-        async def look() -> tuple[int, int]:
+        async def look() -> Dispatch:
             self.children.mend()
             return await dispatch_state(self.settings.DATABASE_URL)
 

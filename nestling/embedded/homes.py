@@ -17,10 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nestling.embedded.processes import command_of
+from nestling.embedded.shares import Share
 
 SYSTEM_DIR = Path("/var/lib/nestling")
 SYSTEM_USER = "nestling"
 POINTER = "postgres.where"
+PROGRAMS = "programs-"
+"""How the names of PostgreSQL's programs begin in the system folder."""
+USERS = "programs.users"
+"""Who starts a server holds a share of this file of the system folder until its home stands and its server runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,48 @@ def find_home(data_dir: Path, system_dir: Path, say: Callable[[str], None]) -> H
 
 
 def forget_home(data_dir: Path) -> None:
-    """Remove the data folder's server files for good. The server must be stopped."""
+    """Remove the data folder's server files for good. The server must be stopped.
+
+    With the last home of the system folder go the copies of the programs, unless somebody is just starting a server.
+    """
     system = _pointed_at(data_dir / POINTER)
     if system is not None:
         shutil.rmtree(system)
+        _remove_programs(system.parent)
     (data_dir / POINTER).unlink(missing_ok=True)
     shutil.rmtree(data_dir / "postgres", ignore_errors=True)
+
+
+def _remove_programs(system_dir: Path) -> None:
+    share = Share(system_dir / USERS)
+    try:
+        if share.is_last() and not _homes(system_dir):
+            for copy in (*system_dir.glob(f"{PROGRAMS}*"), *system_dir.glob("copying-*")):
+                shutil.rmtree(copy, ignore_errors=True)
+            (system_dir / USERS).unlink(missing_ok=True)
+    finally:
+        share.give_back()
+
+
+def _homes(system_dir: Path) -> list[Path]:
+    return [mark.parent for mark in sorted(system_dir.glob("*/origin"))]
+
+
+def orphans(system_dir: Path = SYSTEM_DIR) -> list[Path]:
+    """Homes whose data folder is gone, and that no server runs on: nobody finds them any more. Removes nothing."""
+    if os.geteuid() != 0:
+        return []  # only root has homes there, and only root may look into them
+    return [home for home in _homes(system_dir) if not _origin(home).exists() and not _is_in_use(home)]
+
+
+def _origin(home: Path) -> Path:
+    return Path((home / "origin").read_text().strip())
+
+
+def _is_in_use(home: Path) -> bool:
+    mark = home / "data" / "postmaster.pid"
+    pid = int(mark.read_text().split("\n")[0] or 0) if mark.exists() else 0
+    return bool(pid) and str(home) in command_of(pid)
 
 
 def _pointed_at(pointer: Path) -> Path | None:
@@ -85,9 +126,7 @@ def _pointed_at(pointer: Path) -> Path | None:
 def _remove_forgotten(folder: Path, say: Callable[[str], None]) -> None:
     """Remove what earlier projects at our very place left: deleted with their pointers, so that nobody can find it."""
     for forgotten in folder.parent.glob(f"{folder.name.partition('-')[0]}-*"):
-        mark = forgotten / "data" / "postmaster.pid"
-        pid = int(mark.read_text().split("\n")[0] or 0) if mark.exists() else 0
-        if pid and str(forgotten) in command_of(pid):
+        if _is_in_use(forgotten):
             continue  # still running for somebody
         shutil.rmtree(forgotten, ignore_errors=True)
         say(f"Removed {forgotten}: the data of a project that was deleted from this place.")
@@ -95,7 +134,7 @@ def _remove_forgotten(folder: Path, say: Callable[[str], None]) -> None:
 
 def make_open_folder(folder: Path) -> None:
     """Make the folder, which others may enter whatever the umask; existing folders stay as they are."""
-    if not folder.exists():
+    with contextlib.suppress(FileExistsError):  # another start may make it at the same moment
         folder.mkdir()
         folder.chmod(0o755)
 

@@ -8,14 +8,24 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from nestling.embedded.clusters import BARE_ENVIRONMENT, DATABASE, USER, failure, initialise
 from nestling.embedded.failures import EmbeddedFailed, explain
-from nestling.embedded.homes import SYSTEM_DIR, Home, find_home, forget_home, run_as, servant
+from nestling.embedded.homes import (
+    POINTER,
+    SYSTEM_DIR,
+    USERS,
+    Home,
+    find_home,
+    forget_home,
+    make_open_folder,
+    run_as,
+    servant,
+)
 from nestling.embedded.processes import command_of, end, free_port
 from nestling.embedded.programs import find_programs
 from nestling.embedded.shares import Share, exclusive
@@ -91,15 +101,16 @@ def start_postgres(
     share = None
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        programs = find_programs(servant() if os.geteuid() == 0 else None, system_dir)
-        share = Share(data_dir / "postgres.users")
-        with exclusive(data_dir / "postgres.lock"):
-            home = find_home(data_dir, system_dir, say)
-            pid = _running(home)
-            if pid is None:
-                initialise(home, programs)
-                pid = _launch(home, programs, durable=durable)
-            return EmbeddedPostgres(_url(home), pid, home, data_dir, share)
+        with _starting(system_dir):
+            programs = find_programs(servant() if os.geteuid() == 0 else None, system_dir)
+            share = Share(data_dir / "postgres.users")
+            with exclusive(data_dir / "postgres.lock"):
+                home = find_home(data_dir, system_dir, say)
+                pid = _running(home)
+                if pid is None:
+                    initialise(home, programs)
+                    pid = _launch(home, programs, durable=durable)
+                return EmbeddedPostgres(_url(home), pid, home, data_dir, share)
     except BaseException as failure:
         if share is not None:
             share.give_back()
@@ -111,7 +122,7 @@ def start_postgres(
 def remove_postgres(data_dir: Path) -> None:
     """Delete the data folder's server and all its data. Raises EmbeddedFailed while somebody uses it."""
     data_dir = data_dir.resolve()
-    if not (data_dir / "postgres.lock").exists():
+    if not any((data_dir / name).exists() for name in ("postgres.lock", POINTER, "postgres")):
         return
     share = Share(data_dir / "postgres.users")
     try:
@@ -124,6 +135,20 @@ def remove_postgres(data_dir: Path) -> None:
             forget_home(data_dir)
             for name in ("postgres.users", "postgres.lock"):
                 (data_dir / name).unlink(missing_ok=True)
+    finally:
+        share.give_back()
+
+
+@contextlib.contextmanager
+def _starting(system_dir: Path) -> Iterator[None]:
+    """Nobody removes the programs in the system folder meanwhile. Only root's servers run from there."""
+    if os.geteuid() != 0:
+        yield
+        return
+    make_open_folder(system_dir)
+    share = Share(system_dir / USERS)
+    try:
+        yield
     finally:
         share.give_back()
 

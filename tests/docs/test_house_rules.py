@@ -68,9 +68,22 @@ def test_no_function_takes_both_clocks() -> None:
         f"{name}:{node.name}"
         for name, tree in _modules(*ROOMS, "nestling")
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _words(node) >= {"business_now", "real_now"}
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if "real_now" in _words(node) and _words(node) & {"business_now", "business_day"}
     }
     assert both == MAY_TAKE_BOTH_CLOCKS
+
+
+def test_only_the_clock_tells_the_day_of_a_moment() -> None:
+    """`business_day` is the house's day, or a family's, for everybody; `local_day` that of any moment."""
+    tellers = {
+        name
+        for name, tree in _modules(*ROOMS, "nestling")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".date")
+        if ".astimezone(" in ast.unparse(node.func)
+    }
+    assert tellers == {"domain/platform/clock.py"}
 
 
 def test_what_the_desk_and_the_store_page_refuse_is_said_in_chinese_too() -> None:

@@ -37,15 +37,16 @@ async def test_it_names_each_illness_with_its_remedy_and_fails(db: str, tmp_path
     assert (looked.returncode, lost.returncode) == (1, 1)
     found = _findings(looked)
     remedies = {subject: remedy for subject, (sign, _, remedy) in found.items() if sign == "✗"}
-    assert set(remedies) == {"settings", "queue", "clock", "accounts", "redis", "sms", "mail"}
+    assert set(remedies) == {"settings", "worker", "queue", "clock", "accounts", "redis", "sms", "mail"}
     assert "Set COOKIE_SECURE=true" in found["settings"][1]
     assert "1 waiting" in found["queue"][1]
     for subject, mend in (
-        ("queue", "worker"), ("clock", "DELETE FROM clock_offsets"), ("accounts", "user disable-demo"),
+        ("worker", "nestling worker"), ("queue", "worker"), ("clock", "DELETE FROM clock_offsets"),
+        ("accounts", "user disable-demo"),
         ("redis", "REDIS_URL"), ("sms", "SMS_URL"), ("mail", "SMTP_HOST"),
     ):  # fmt: skip
         assert mend in remedies[subject]
-    assert looked.stdout.endswith("7 to mend.\n")
+    assert looked.stdout.endswith("8 to mend.\n")
     sign, told, remedy = _findings(lost)["postgresql"]
     assert (sign, remedy) == ("✗", "Start it, or correct DATABASE_URL.")
     assert nobody in told

@@ -140,7 +140,8 @@ async def test_tables_of_another_version_are_refused_in_words_and_left_alone(old
                 with pytest.raises(AnotherVersion, match=names[-1]):
                     await look(old_database)
             assert {row["name"] for row in await connection.fetch("SELECT name FROM tortoise_migrations")} == set(names)
-        demo = await nestling(tmp_path, old_database, "demo")
+        demo = await nestling(tmp_path, old_database, "demo", DATA_DIR=str(tmp_path / "new" / ".nestling"))
+        assert not (tmp_path / "new").exists(), "a demo that was refused left something"
         for command in (demo, *await together(tmp_path, old_database, "migrate", "serve", "doctor")):
             said = command.stdout + command.stderr
             assert command.returncode == 1, command.args

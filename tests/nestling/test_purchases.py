@@ -1,10 +1,13 @@
 """The demo's purchases are real, whole and never shifted; the people around them are made up and say so."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import phonenumbers
 import pytest
 import pytest_asyncio
@@ -12,12 +15,14 @@ from rich.console import Console
 
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.database import connection
+from domain.gateway.messages import MessageState
 from domain.platform import cron
 from domain.platform.clock import business_now, set_business_clock
-from nestling.demo import new_day
+from nestling.demo import advance as advancing
+from nestling.demo import dispatch, new_day
 from nestling.demo.advance import advance, span
-from nestling.demo.days import live, stops
-from nestling.demo.new_day import missing, report, wait_for_worker
+from nestling.demo.days import Lived, live, missing, stops
+from nestling.demo.new_day import report, wait_for_worker
 from nestling.demo.progress import Progress
 from nestling.demo.purchases import import_orders, import_purchases
 from nestling.demo.purchases.classes import classify
@@ -135,12 +140,12 @@ def test_made_up_children_are_of_every_kind_and_of_an_age_that_the_purchases_all
     assert any(other_children(h, today, "zh-Hans") for h in range(1, 200))
 
 
-@pytest.mark.parametrize(("text", "days"), [("7d", 7), ("2w", 14), ("36h", 1.5), ("0d", 0)])
+@pytest.mark.parametrize(("text", "days"), [("7d", 7), ("2w", 14), ("36h", 1.5), ("366d", 366)])
 def test_a_span_is_read(text: str, days: float) -> None:
     assert span(text) == timedelta(days=days)
 
 
-@pytest.mark.parametrize("text", ["-7d", "7", "d", "7y", "400d", ""])
+@pytest.mark.parametrize("text", ["-7d", "7", "d", "7y", "367d", "100000d", "999999999999w", "0d", "00m", ""])
 def test_a_span_that_is_none_is_refused_with_a_word(text: str) -> None:
     with pytest.raises(ValueError, match="write 30m, 12h, 7d or 2w"):
         span(text)
@@ -201,6 +206,22 @@ async def test_a_week_brings_the_weeks_purchases_and_the_end_is_told(demo: str) 
     assert await one("SELECT count(*) FROM orders") == source.lines.basket_id.nunique()
 
 
+async def test_a_feed_that_somebody_blocks_has_an_end_and_goes_on_afterwards(
+    demo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await one("SELECT count(*) FROM orders"), (await business_now()).date()
+    monkeypatch.setattr(advancing, "FEED_SECONDS", 1.0)  # seconds of patience, not a behaviour
+    blocker = await asyncpg.connect(demo)
+    async with blocker.transaction():
+        await blocker.execute("LOCK TABLE orders IN EXCLUSIVE MODE")
+        with pytest.raises(NotReady, match="have not come in within 1 s, so the clock has not moved"):
+            await advance(demo, timedelta(days=2))
+    await blocker.close()
+    assert (await one("SELECT count(*) FROM orders"), (await business_now()).date()) == before
+    monkeypatch.undo()
+    assert (await advance(demo, timedelta(days=2))).orders == await one("SELECT count(*) FROM orders") - before[0] > 0
+
+
 async def test_without_a_worker_it_says_who_will_do_the_rest(demo: str) -> None:
     week = await advance(demo, timedelta(days=7))
     settings = Settings(DATABASE_URL=demo, TIME_ZONE="UTC", _env_file=None)  # type: ignore[call-arg]
@@ -208,7 +229,7 @@ async def test_without_a_worker_it_says_who_will_do_the_rest(demo: str) -> None:
     day = await wait_for_worker(jobs, zone, lambda _: None, patience=0.2)
     assert not day.has_worker
     assert day.left == ["scores", "call lists", "care run"]
-    (said,) = missing(day, "nestling demo")
+    (said,) = missing(Lived(week, day, 0), "nestling demo")
     assert said.startswith("No worker runs on this database")
     assert "make demo" in said
     assert (await report(day, week.before, {"orders": week.orders}, zone)).row_count > 5
@@ -220,7 +241,7 @@ async def test_without_a_worker_it_says_who_will_do_the_rest(demo: str) -> None:
         await cron.finish("a worker", tick, cron.FAILED if job.name == "score" else cron.DONE)
     ended = await wait_for_worker(jobs, zone, lambda _: None, patience=60)
     assert (ended.is_done, ended.failed) == (True, ["scores"])
-    assert missing(ended, "nestling demo") == [
+    assert missing(Lived(week, ended, 0, tuple(ended.failed)), "nestling demo") == [
         "The worker failed at the scores; its log says why, and the next day tries again."
     ]
 
@@ -243,15 +264,25 @@ async def nothing(_: datetime) -> str:
     return ""
 
 
-async def test_without_a_worker_the_days_pass_at_once_and_that_is_said(
+def test_every_state_of_a_message_stands_once_in_each_sum_that_is_told() -> None:
+    for told in (list(dispatch.WAYS.values()), [states for _, states, _ in new_day.WAYS]):
+        assert sorted(state for states in told for state in states) == sorted(MessageState)
+
+
+async def test_a_day_that_nobody_finishes_is_the_last_one_and_no_sign_of_success_stands_there(
     demo: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(new_day, "WORKER_SECONDS", 0.2)  # seconds of patience, not a behaviour
     jobs, zone = daily_jobs(worker_config(Settings(DATABASE_URL=demo, _env_file=None))), ZoneInfo("UTC")  # type: ignore[call-arg]
-    lived = await live(demo, timedelta(days=5), jobs, zone, Progress(Console(quiet=True)), is_served=False)
-    assert abs(lived.moved.now - (START + timedelta(days=5))) < timedelta(minutes=1)
-    assert lived.passed_over == 4
-    assert missing(lived.day, "nestling demo", lived.passed_over)[0].startswith("4 days passed without scores")
+    said = StringIO()
+    lived = await live(
+        demo, timedelta(days=5), jobs, zone, Progress(Console(file=said, width=200)), is_served=lambda: False
+    )
+    assert (lived.moved.now.date() - START.date(), lived.passed_over, lived.is_done) == (timedelta(days=1), 0, False)
+    assert abs(lived.moved.now + lived.left - (START + timedelta(days=5))) < timedelta(minutes=1)
+    assert "✓" not in said.getvalue()
+    assert "(1 of 5): not finished (scores not begun, call lists not begun, care run not begun" in said.getvalue()
+    assert re.search(r"go on with: nestling demo advance \d+m$", missing(lived, "nestling demo")[-1])
     assert await one("SELECT count(*) FROM orders WHERE ordered_at >= $1", START) == lived.moved.orders > 0
 
 

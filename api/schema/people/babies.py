@@ -16,6 +16,7 @@ from api.schema.people.tags import Tag
 from api.schema.scopes import OF_HOUSEHOLD, only_from
 from domain.people.babies import Feeding, Sex
 from domain.people.consents import ConsentState
+from domain.platform.clock import business_day_sql
 from domain.platform.roles import Permission
 from domain.platform.sources import Channel, Purpose, Source
 from domain.stages.care_calendar import Due, care_calendar, coming_stages
@@ -167,9 +168,8 @@ AHEAD = Family(
         "gestation_weeks": "{t}.gestation_weeks",
         "is_stopped": "{t}.stopped_at IS NOT NULL",
         "region": f"coalesce({_CARER.format('jurisdiction')}, '')",
-        "on": lambda ask, alias: (
-            f"(SELECT business_now() AT TIME ZONE coalesce({_CARER.format('time_zone').format(t=alias)}, "
-            f"{ask(ask.config.time_zone, 'text')}))::date"
+        "on": lambda ask, alias: business_day_sql(
+            f"coalesce({_CARER.format('time_zone').format(t=alias)}, {ask(ask.config.time_zone, 'text')})"
         ),
     },
     compute=_ahead,

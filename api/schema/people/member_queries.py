@@ -8,7 +8,6 @@ from api.projection.pages import Connection
 from api.rates import look_up
 from api.schema.people.members import Member
 from api.schema.people.searches import MemberSearch, find_member, find_members
-from domain.platform.clock import business_now
 from domain.platform.roles import Permission
 
 
@@ -19,7 +18,7 @@ def _herself(ask: Ask, alias: str) -> list[str]:
 async def _know_the_day(context: ApiContext, search: MemberSearch, **_: object) -> None:
     """Only a search by stage needs the business day before its statement is planned."""
     if search.stage is not None:
-        await context.learn_business_day(await business_now())
+        await context.learn_business_day()
 
 
 async def _count_the_look_up(context: ApiContext, **named: object) -> None:

@@ -3,9 +3,9 @@
 # mypy: disable-error-code="untyped-decorator, no-any-return"
 # strawberry.mutation answers Any, and so does what is shared by mutations: the unions are checked against the schema.
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -17,10 +17,12 @@ from api.schema.failures import Failure, IdempotencyConflict, InProgress, Valida
 from api.schema.mutations import IdempotencyKey, at_most, granted, translates
 from api.schema.people.members_mutations import TagNotFound
 from api.schema.people.searches import MemberSearch, find_members
+from api.schema.segments.segments_mutations import SegmentNotFound
 from domain.people import tag_catalogue, tags
 from domain.people.tag_catalogue import NewTag, TagFamily
-from domain.platform.clock import business_now
 from domain.platform.parameters import Parameters
+from domain.segments import segments
+from domain.segments.tagging import tag_segment
 
 if TYPE_CHECKING:
     from api.schema.people.tags import CatalogueTag
@@ -61,7 +63,7 @@ RetireTagResult = Annotated[
     TagRetired | TagNotFound | ValidationError | IdempotencyConflict | InProgress, strawberry.union("RetireTagResult")
 ]
 TagMembersResult = Annotated[
-    MembersTagged | TagNotFound | ValidationError | IdempotencyConflict | InProgress,
+    MembersTagged | TagNotFound | SegmentNotFound | ValidationError | IdempotencyConflict | InProgress,
     strawberry.union("TagMembersResult"),
 ]
 
@@ -79,7 +81,7 @@ class CreateTagInput:
     owner_id: strawberry.ID | None = strawberry.field(default=None, description="Whoever answers for it: staff.")
 
 
-@strawberry.input(description="A tag for many members: by their ids, or by a search.")
+@strawberry.input(description="A tag for many members: by their ids, by a search, or by a segment.")
 class TagMembersInput:
     key: str = strawberry.field(description="The tag's key.")
     member_ids: list[strawberry.ID] | None = strawberry.field(
@@ -87,6 +89,10 @@ class TagMembersInput:
     )
     search: MemberSearch | None = strawberry.field(
         default=None, description=f"Or all whom it finds, at most {tags.MOST_AT_ONCE:,}."
+    )
+    segment_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description=f"Or all who are in the segment now, at most {tags.MOST_OF_A_SEGMENT:,}. Needs READ_SEGMENTS too.",
     )
     evidence: str = strawberry.field(default="", description="Why: at most 400 characters.")
     expires_at: datetime | None = strawberry.field(
@@ -122,25 +128,33 @@ class TagMutations:
     async def tag_members(
         self, info: Info, input: TagMembersInput, idempotency_key: IdempotencyKey
     ) -> TagMembersResult:
-        actor, chosen = info.context.actor, await _chosen(info, input)
+        verb = await _tagging(info, input)
         return await granted(
-            info, idempotency_key, input, (tags.MembersTagged, tags.TagNotFound),
-            lambda: tags.tag_members(actor, chosen, input.key, input.evidence, input.expires_at),
+            info, idempotency_key, input, (tags.MembersTagged, tags.TagNotFound, segments.SegmentNotFound), verb,
             lambda made: MembersTagged(chosen=made.chosen, tagged=made.tagged),
         )  # fmt: skip
 
 
-async def _chosen(info: Info, given: TagMembersInput) -> Callable[[Parameters], str] | None:
-    """The condition on `members m` for whom the input names; none when it does not say."""
-    if (given.member_ids is None) == (given.search is None):
-        return None
+async def _tagging(info: Info, given: TagMembersInput) -> Callable[[], Awaitable[Any]]:
+    """The verb for whom the input names: the members of a segment, or those whom a condition finds."""
+    actor, said = info.context.actor, (given.key, given.evidence, given.expires_at)
+    named = [one for one in (given.member_ids, given.search, given.segment_id) if one is not None]
+    if len(named) == 1 and given.segment_id is not None:
+        segment = decode_id("Segment", given.segment_id)
+        return lambda: tag_segment(actor, segment, *said)
+    chosen = await _chosen(info, given) if len(named) == 1 else None
+    return lambda: tags.tag_members(actor, chosen, *said)
+
+
+async def _chosen(info: Info, given: TagMembersInput) -> Callable[[Parameters], str]:
+    """The condition on `members m` for those whom the input names by ids or a search."""
     if given.member_ids is not None:
         ids = [decode_id("Member", one) for one in at_most(MOST_IDS, "memberIds", given.member_ids)]
         return lambda parameters: f"m.id = ANY({parameters(ids)}::uuid[])"
     search = given.search
     assert search is not None
     if search.stage is not None:
-        await info.context.learn_business_day(await business_now())
+        await info.context.learn_business_day()
 
     def found(parameters: Parameters) -> str:
         return " AND ".join(find_members(asked(info.context, parameters, "s"), "m", search)) or "TRUE"

@@ -44,7 +44,7 @@ async def _read_fields(context: ApiContext, keys: list[str] | None = None) -> No
                 values[field.values] = tuple(await values_of(context.actor, field.values))
         return tuple((field, values[field.values]) for field in known)
 
-    await keep(context, ("fields", *(keys or ())), read)
+    await keep(context, _named(keys), read)
 
 
 def _fields(
@@ -52,7 +52,12 @@ def _fields(
     alias: str,
     keys: Annotated[list[str] | None, strawberry.argument(description="Only these.")] = None,
 ) -> list[str]:
-    return stands_for(ask.context, alias, ("fields", *(keys or ())))
+    return stands_for(ask.context, alias, _named(keys))
+
+
+def _named(keys: list[str] | None) -> tuple[object, ...]:
+    """All fields and none of them are two readings."""
+    return ("fields", None if keys is None else tuple(keys))
 
 
 async def _count(context: ApiContext, rule: str) -> None:

@@ -17,8 +17,6 @@ from graphql import (
     visit,
 )
 
-from tests.api.differential.documents import TOLD_ELSEWHERE
-
 
 def reachable(schema: GraphQLSchema) -> set[str]:
     """`Type.field` and `Type.field(argument)` of all that a query can reach."""
@@ -30,18 +28,13 @@ def reachable(schema: GraphQLSchema) -> set[str]:
             continue
         known.add(named.name)
         found |= set(_of(named))
-        waiting += [get_named_type(one.type) for _, one in _fields(named)]
+        waiting += [get_named_type(one.type) for one in getattr(named, "fields", {}).values()]
         waiting += schema.get_possible_types(named) if isinstance(named, GraphQLUnionType) else []
     return found
 
 
-def _fields(named: Any) -> list[tuple[str, Any]]:
-    fields = getattr(named, "fields", {}).items()
-    return [(name, one) for name, one in fields if named.name != "Query" or name not in TOLD_ELSEWHERE]
-
-
 def _of(named: Any) -> Iterator[str]:
-    for name, one in _fields(named):
+    for name, one in getattr(named, "fields", {}).items():
         yield f"{named.name}.{name}"
         yield from (f"{named.name}.{name}({argument})" for argument in one.args)
 

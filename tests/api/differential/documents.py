@@ -28,9 +28,6 @@ MOST_ALIASES = 20
 MOST_FIELDS = 50
 WRONG = [1.5, {"no": 1}, [[]], True, "0001-01-01T00:00:00+05:00", 2**40, "9999-12-31T23:59:59-10:00"]
 DULL = ("products", "stores", "viewer")
-TOLD_ELSEWHERE = frozenset({"segment", "segments", "segmentFields", "segmentCount", "segmentSample", "segmentWhy",
-                            "segmentOverlap"})  # fmt: skip
-"""Root fields that no random document asks: what rules mean is told a second time in tests/domain/segments."""
 
 
 class Writer:
@@ -71,8 +68,6 @@ class Writer:
         """A selection set of the type that fits the scope, and now stands in it."""
         parts: list[str] = []
         fields: dict[str, GraphQLField] = {} if isinstance(of, GraphQLUnionType) else of.fields
-        if of is self.schema.query_type:
-            fields = {name: one for name, one in fields.items() if name not in TOLD_ELSEWHERE}
         leaves = [name for name, one in fields.items() if is_leaf_type(get_named_type(one.type))]
         inner = [name for name in fields if name not in leaves]
         some = self.chance.sample(leaves, min(len(leaves), self.chance.randint(0, 4)))

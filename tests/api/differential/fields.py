@@ -9,6 +9,7 @@ from domain.platform.actors import Actor
 from tests.api.differential.builder import NOON, Row
 from tests.api.differential.finders import consents_in_force, in_force
 from tests.api.differential.lists import PAGES, ordered
+from tests.api.differential.segments import catalogue_of
 from tests.api.differential.sights import Sight, is_live, masked_address, masked_identity, may, same
 from tests.api.differential.world import World
 
@@ -19,7 +20,7 @@ TABLES = {
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
     "Merge": "merges", "MergeSuggestion": "merge_suggestions", "IdentityBlock": "identity_blocks",
     "CallbackOutcome": "callback_outcomes", "Consent": "consents", "Store": "stores", "Product": "products",
-    "Question": "questions", "CatalogueTag": "tags",
+    "Question": "questions", "CatalogueTag": "tags", "Segment": "segments",
 }  # fmt: skip
 NAMED = {  # to-one relations: (table, own column)
     "Member.household": "household_id", "Member.owner": "owner_id", "Member.store": "store_id",
@@ -90,8 +91,16 @@ def _is_asked(world: World, row: Row, state: str) -> bool:
     return any((one["answered_at"] is None) == (state == "OPEN") for one in asked)
 
 
-def of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -> Callable[[], list[Row]]:
-    """The rows of a connection of a member, who is seen: they are hers."""
+def listed(path: str, context: Context, row: Row, given: dict[str, Any]) -> Callable[[], list[Row]]:
+    """The rows of a connection of a row, which is seen: those that are hers, or in it and seen themselves."""
+    if path == "Segment.members":
+        named = [one["member_id"] for one in context.world.rows("segment_members", "segment_id", row["id"])]
+        found = [context.world.row("members", key) for key in named]
+        return lambda: [one for one in found if one is not None and context.sees("Member", one)]
+    return _of_member(path, context, row, given)
+
+
+def _of_member(path: str, context: Context, member: Row, given: dict[str, Any]) -> Callable[[], list[Row]]:
     if path == "Member.tagHistory":
         return lambda: _uses(context.world, "member_id", member)
     if path != "Member.timeline":
@@ -294,5 +303,8 @@ VALUES: dict[str, Callable[[Context, Row], Any]] = {
     "Viewer.language": lambda context, _: context.language,
     "Viewer.staff": lambda context, _: named(context, "Staff", context.actor.staff_id),
     "Viewer.member": lambda context, _: named(context, "Member", context.actor.member_id),
+    "SegmentCatalogue.fields": lambda context, row: catalogue_of(
+        context.world.tables, context.actor, row["keys"], context.language
+    ),
     "Viewer.businessNow": lambda _context, _row: BUSINESS_NOW,
 }

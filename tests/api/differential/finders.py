@@ -13,6 +13,7 @@ from domain.platform.actors import Actor
 from domain.stages.engine import BabyDates, read, stage_window
 from domain.stages.rules import Stage
 from tests.api.differential.builder import NOON, Row
+from tests.api.differential.segments import may_ask, why
 from tests.api.differential.sights import Sight, same
 from tests.api.differential.world import World
 
@@ -215,6 +216,45 @@ class Finder:
                 keys = getattr(self, f"_by_{name}")(value)
                 found = [row for row in found if row["id"] in keys]
         return found
+
+    # Segments
+
+    def _segment(self, given: Arguments) -> list[Row]:
+        found = self.world.rows("segments", "id", key_of(given["id"], "Segment")[1])
+        return [row for row in found if self.sight.sees("Segment", row)]
+
+    def _segments(self, _: Arguments) -> list[Row]:
+        live = [row for row in self.world.tables["segments"] if row["archived_at"] is None]
+        return [row for row in live if self.sight.sees("Segment", row)]
+
+    def _segmentFields(self, given: Arguments) -> list[Row]:
+        return [{"keys": given.get("keys")}]
+
+    def _meeting(self, rule: str) -> set[object]:
+        """Whom the rule means; one that cannot be right, or asks what is not the actor's to read, is refused."""
+        tree = self.world.rules[rule]
+        if tree is None or not may_ask(self.world.tables, tree, self.actor):
+            raise bad()
+        return self.world.oracle.members_of(tree)
+
+    def _segmentSample(self, given: Arguments) -> list[Row]:
+        meeting = self._meeting(given["rule"])
+        return [row for row in self._seen(self.world.tables["members"]) if row["id"] in meeting]
+
+    def _segmentCount(self, given: Arguments) -> list[Row]:
+        seen = self._seen(self.world.tables["members"])
+        return [{"members": len(self._segmentSample(given)), "seen": len(seen)}]
+
+    def _segmentOverlap(self, given: Arguments) -> list[Row]:
+        seen = {row["id"] for row in self._seen(self.world.tables["members"])}
+        one, other = self._meeting(given["one"]) & seen, self._meeting(given["other"]) & seen
+        return [{"one": len(one), "other": len(other), "both": len(one & other)}]
+
+    def _segmentWhy(self, given: Arguments) -> list[Row]:
+        self._meeting(given["rule"])
+        tree, key = self.world.rules[given["rule"]], key_of(given["memberId"], "Member")[1]
+        assert tree is not None
+        return [why(self.world.oracle, tree, her) for her in self._seen(self.world.rows("members", "id", key))]
 
     # Searches: the keys of the members that answer to something
 

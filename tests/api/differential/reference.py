@@ -37,8 +37,8 @@ from tests.api.differential.fields import (
     VALUES,
     Context,
     Thing,
+    listed,
     named,
-    of_member,
 )
 from tests.api.differential.finders import Finder, key_of
 from tests.api.differential.lists import PAGES, Paged, cursor_of
@@ -126,7 +126,7 @@ def _resolve(source: Any, info: GraphQLResolveInfo[Context], /, **given: Any) ->
         raise GraphQLError("", extensions={"code": "FORBIDDEN"})
     row: Row = source.row
     if path in PAGES:
-        return _page(path, target, of_member(path, context, row, given), given)
+        return _page(path, target, listed(path, context, row, given), given)
     if path in LISTS:
         seen = [one for one in LISTS[path](context, row) if target in PARTS or context.sees(target, one)]
         return [Thing(target, one) for one in seen[: given["first"]]]

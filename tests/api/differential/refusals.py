@@ -88,7 +88,8 @@ class Walk:
         if name == "node":
             yield from self._node(given["id"], nodes)
             return
-        if name != "viewer" and self._finds(of, nodes):
+        is_read_before = name == "segmentSample"  # its rule, whatever is selected
+        if name != "viewer" and (is_read_before or self._finds(of, nodes)):
             yield from finder.refusals(name, given)
         yield from self.below(f"Query.{name}", of, nodes)
 

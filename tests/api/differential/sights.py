@@ -17,7 +17,9 @@ TYPE_NEEDS = {
     "Decision": "READ_MESSAGES", "MessageEvent": "READ_MESSAGES", "Score": "READ_SCORES",
     "CallbackTask": "READ_CALLBACKS", "CallbackOutcome": "READ_CALLBACKS", "Staff": "READ_CATALOGUE",
     "Merge": "READ_MEMBERS", "MergeSuggestion": "MERGE_MEMBERS", "IdentityBlock": "MERGE_MEMBERS",
-    "Store": "READ_CATALOGUE", "Product": "READ_CATALOGUE",
+    "Store": "READ_CATALOGUE", "Product": "READ_CATALOGUE", "Segment": "READ_SEGMENTS",
+    "SegmentCatalogue": "READ_SEGMENTS", "SegmentCount": "READ_SEGMENTS", "SegmentWhy": "READ_SEGMENTS",
+    "SegmentOverlap": "READ_SEGMENTS",
 }  # fmt: skip
 FIELD_NEEDS = {
     "Query.members": "SEARCH_MEMBERS", "Query.messages": "SEARCH_MEMBERS",
@@ -26,6 +28,7 @@ FIELD_NEEDS = {
     "Member.lastContactAt": "READ_INTERACTIONS", "Message.address": "READ_CONTACTS",
     "Merge.reason": "READ_TAGS", "Message.subject": "READ_MESSAGE_TEXT", "Message.body": "READ_MESSAGE_TEXT",
     "Message.bodyHtml": "READ_MESSAGE_TEXT", "Store.staff": "ASSIGN_OWNERS",
+    "Query.segmentSample": "READ_SEGMENTS", "Segment.members": "SEARCH_MEMBERS",
 }  # fmt: skip
 
 
@@ -147,6 +150,7 @@ RULES: dict[str, Callable[[Sight, Row], bool]] = {
     "CallbackTask": lambda sight, row: sight.may_work_on(row) or sight.of_member(row),
     "Merge": Sight.merge,
     "MergeSuggestion": lambda sight, row: sight.named(row["one_id"]) and sight.named(row["other_id"]),
+    "Segment": lambda sight, row: set(row["needs"]) <= {one.value for one in sight.actor.permissions},
     # Parts of another row: never by themselves; their whole does not ask.
     **dict.fromkeys(
         ("CallbackOutcome", "OrderLine", "OrderReturn", "MessageEvent", "GuardianConsent", "Tag"),

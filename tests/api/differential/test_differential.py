@@ -17,6 +17,7 @@ from api.reads import close_reads, open_reads
 from domain.database import connection, tortoise_config
 from domain.platform.actors import Actor
 from domain.platform.clock import set_business_clock
+from domain.platform.roles import Permission
 from tests.api.differential.builder import NOON
 from tests.api.differential.compared import difference
 from tests.api.differential.coverage import reachable, reached
@@ -84,6 +85,7 @@ EARLIER_TOO = """
 {
   tagCatalogue(first: 50) { edges { cursor } __typename }
   stores(first: 50) { edges { cursor } __typename }
+  segments(first: 50) { edges { cursor } __typename }
 }
 """
 
@@ -148,6 +150,7 @@ FOUND = [
     '{ products(first: 0) { totalCount } stores(first: 1, after: "no") { totalCount } viewer { role } }',
     "query($yes: Boolean = true) { viewer @include(if: $yes) { role } }",
     "query($n: Int = 1) { stores(first: $n) { totalCount __typename } }",
+    "{ all: segmentFields { fields { name } } none: segmentFields(keys: []) { fields { name } } }",
 ]
 
 
@@ -156,6 +159,34 @@ async def test_what_was_found_once_is_answered_alike(town: Town, text: str) -> N
     for actor in town.world.actors:
         for variables in [{}, {"n": None}, {"yes": None}]:
             await town.compare(-1, actor, Document(text, variables, "en"))
+
+
+OF_A_RULE = """
+query($rule: String!, $other: String!, $her: ID!) {
+  segmentCount(rule: $rule) { members seen }
+  segmentSample(rule: $rule, first: 100) { totalCount edges { cursor node { id } } }
+  segmentOverlap(one: $other, other: $rule) { one other both }
+  segmentWhy(rule: $rule, memberId: $her) { isIn conditions { path field operator isMet value } }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("most", "each"),
+    [
+        pytest.param(90, 1, id="some"),
+        pytest.param(10_000, 5, id="all", marks=[pytest.mark.long, pytest.mark.timeout(600)]),
+    ],
+)
+async def test_a_rule_means_for_each_what_the_oracle_tells_her(town: Town, most: int, each: int) -> None:
+    chance, rules = random.Random(5), town.pools.rules
+    askers = [actor for actor in town.world.actors if actor is not None and actor.may(Permission.READ_SEGMENTS)]
+    assert len({(actor.role, actor.scope) for actor in askers}) >= 4
+    of_segments = [rule for rule in rules if "segments.segment" in rule]  # what one may not read hides in these
+    for rule in [*of_segments, *chance.sample(rules, min(most, len(rules)))]:
+        variables = {"rule": rule, "other": chance.choice(rules), "her": chance.choice(town.pools.ids["Member"])}
+        for actor in chance.sample(askers, each):
+            await town.compare(-1, actor, Document(OF_A_RULE, variables, "en"))
 
 
 HERS = """

@@ -2,7 +2,7 @@
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.api.differential.world import World
@@ -12,7 +12,7 @@ NODES = {
     "Message": "messages", "Decision": "decisions", "CallbackTask": "callback_tasks", "Staff": "staff",
     "Merge": "merges", "MergeSuggestion": "merge_suggestions", "IdentityBlock": "identity_blocks",
     "CallbackOutcome": "callback_outcomes", "Store": "stores", "Product": "products", "Consent": "consents",
-    "Question": "questions", "CatalogueTag": "tags",
+    "Question": "questions", "CatalogueTag": "tags", "Segment": "segments",
 }  # fmt: skip
 BAD_IDS = ["", "Member", "Member:1", "Tag:0190", ":", "Query:00000000-0000-4000-8000-000000000000",
            "Member:00000000-0000-4000-8000-000000000000", "Member:zzzzzzzz-0000-4000-8000-000000000000",
@@ -30,6 +30,7 @@ TEXTS = {
     "phone": ["+12025557001", "+12025550100", "(202) 555-0110", "0", "", "+1202555"],
     "source": ["till", "desk", "'", ""],
     "reason": ["", "NO_CONSENT", "no"],
+    "keys": ["orders.count", "member.store", "tags.tag", "segments.segment", "baby.stage", "no.such"],
 }  # fmt: skip
 DAYS = ["2017-12-15", "2017-12-01", "2017-11-30", "2017-06-03", "2016-12-20", "2017-12-31", "2018-03-01", "2012-02-29"]
 MOMENTS = [
@@ -64,6 +65,7 @@ class Pools:
     ids: dict[str, list[str]]
     outer: list[str]
     cursors: dict[str, list[str]]  # of answers, by the name of their connection
+    rules: list[str] = field(default_factory=list)
 
     def value(self, chance: random.Random, scalar: str, name: str, of: str, rows: int) -> Any:
         """A value of a scalar for an argument of that name, of a field of type `of`."""
@@ -74,13 +76,18 @@ class Pools:
         if name == "after":
             return self._cursor(chance, of)
         if scalar == "ID":
-            return self._id(chance, "Member" if name == "memberId" or of == "Member" else chance.choice(list(NODES)))
+            return self._id(
+                chance,
+                "Member" if name == "memberId" else of if of in ("Member", "Segment") else chance.choice(list(NODES)),
+            )
         if scalar == "DateTime":
             return chance.choice(MOMENTS)
         if name == "months":
             return chance.choice([1, 6, 12, 12, 24]) if chance.random() < 0.97 else chance.choice([0, -1, 25])
         if scalar == "Date":
             return chance.choice(DAYS)
+        if name in ("rule", "one", "other"):
+            return chance.choice(self.rules)
         if name == "externalId":
             return chance.choice(self.outer)
         return chance.choice(TEXTS[name])
@@ -103,4 +110,4 @@ class Pools:
 def pools_of(world: World, cursors: dict[str, list[str]]) -> Pools:
     outer = [row["external_id"] for table in ("members", "products") for row in world.tables[table]]
     ids = {name: [f"{name}:{row['id']}" for row in world.tables[table]] for name, table in NODES.items()}
-    return Pools(ids, [*outer, "no such", ""], cursors)
+    return Pools(ids, [*outer, "no such", ""], cursors, list(world.rules))

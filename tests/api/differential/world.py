@@ -5,6 +5,7 @@ Some rows point at nothing: they break what the SDL promises.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -16,9 +17,12 @@ from domain.database import connection
 from domain.people.members import Member
 from domain.platform.actors import Actor
 from domain.platform.roles import Role
-from tests.api.differential.builder import Builder, Row
+from domain.segments.memberships import keep_up
+from tests.api.differential.builder import NOON, Builder, Row
 from tests.api.differential.families import make_doubts, make_family
+from tests.api.differential.segments import Rules, make_segments
 from tests.api.differential.shops import make_house
+from tests.domain.segments.oracle import Oracle
 from tests.factories import actor_for
 
 TABLES = [
@@ -27,7 +31,7 @@ TABLES = [
     "interactions", "decisions",
     "messages", "message_events", "merges", "merge_suggestions", "identity_blocks",
     "scoring_models", "scores", "callback_tasks", "callback_outcomes",
-    "questions", "owner_assignments",
+    "questions", "owner_assignments", "order_return_lines", "segments", "segment_members",
 ]  # fmt: skip
 JSON_COLUMNS = {
     ("merge_suggestions", "evidence"), ("members", "provenance"), ("babies", "provenance"),
@@ -35,12 +39,13 @@ JSON_COLUMNS = {
 }  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass
 class World:
     """Every row as `SELECT *` found it, and who may ask for them."""
 
     tables: dict[str, list[Row]] = field(default_factory=dict)
     actors: list[Actor | None] = field(default_factory=list)
+    rules: dict[str, Row | None] = field(default_factory=dict)  # text -> tree, None where it cannot be right
     _indexes: dict[tuple[str, str], dict[Any, list[Row]]] = field(default_factory=dict)
 
     def rows(self, table: str, column: str, value: object) -> list[Row]:
@@ -54,6 +59,12 @@ class World:
 
     def row(self, table: str, key: object) -> Row | None:
         return next(iter(self.rows(table, "id", key)), None)
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """What rules mean of these rows."""
+        kept = {str(row["id"]): orjson.loads(row["rule"]) for row in self.tables["segments"]}
+        return Oracle(self.tables, NOON, kept)
 
     def away(self, merge: Row) -> object:
         """Whom the one whom a merge took away leads to now; nobody when it was undone."""
@@ -69,10 +80,18 @@ async def build_world(seed: int = 1) -> World:
         members = [one for number in range(8) for one in await make_family(make, house, number)]
         for member in members[::3]:
             await make_doubts(make, member, members)
+        await make_segments(make, {table: await _read(table) for table in ("stores", "staff", "tags")})
         await _dangle(make)
     actors += [_member(one) for one in (members[0], members[3], members[6], members[-1])]
     actors += [actor_for(Role.FRONTEND, id=one, token_id=one, scope=RowScope.ALL) for one in (make.id(), make.id())]
-    return World(tables={table: await _read(table) for table in TABLES}, actors=[*actors, None])
+    return await _told([*actors, None])
+
+
+async def _told(actors: list[Actor | None]) -> World:
+    """What the worker works out of it, too."""
+    await keep_up()
+    tables = {table: await _read(table) for table in TABLES}
+    return World(tables=tables, actors=actors, rules=Rules(tables).fill())
 
 
 async def _read(table: str) -> list[Row]:

@@ -68,7 +68,7 @@ async def test_offers_follow_the_likeliest_shelf_the_law_and_consent(clock: str)
     await make_product("BABY FOODS", baby_class=BabyClass.BABY_FOOD, formula_class=FormulaClass.COMPLEMENTARY)
     await make_product("SHELF WITHOUT A NAME")
     await make_order(drinker, NOON - timedelta(days=5), "4.00", berries)
-    await make_baby(toddlers, born_on=TODAY - timedelta(days=600), born_source=Source.MEMBER)
+    await make_baby(toddlers, born_on=TODAY - timedelta(days=700), born_source=Source.MEMBER)
     # a date read out of baskets: no stage care, but the law counts it
     await make_baby(newborns, born_on=TODAY - timedelta(days=100), born_source=Source.INFERRED)
     for member in (keen, toddlers, newborns, unwilling, drinker):

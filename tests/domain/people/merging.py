@@ -7,13 +7,16 @@ from typing import Any
 from domain.care.interactions import Direction, Interaction, InteractionKind
 from domain.database import connection
 from domain.gateway.messages import Message, MessageState
+from domain.gateway.suppressions import Suppression, SuppressionReason
 from domain.insight.models import ScoringModel
 from domain.outreach.decisions import AttentionSlot, Decision, Verdict
 from domain.people.babies import Baby
 from domain.people.consents import ConsentState
+from domain.people.guardians import GuardianConsent
 from domain.people.identities import IdentityKind
 from domain.people.members import CarerRole, Member, MemberStatus
 from domain.people.merge_rules import RULES, Rule
+from domain.people.owners import OwnerAssignment
 from domain.people.tags import MemberTag, Tag, TagFamily
 from domain.platform.clock import real_now
 from domain.platform.ids import new_id
@@ -128,6 +131,21 @@ async def _happened(member: Member, rng: Random) -> None:
         occurred_at=make.NOON - DAY, topic="Sleep", source="desk", external_id=new_id().hex,
     )  # fmt: skip
     await _wrote(member, baby)
+    await _served(member, baby)
+
+
+async def _served(member: Member, baby: Baby | None) -> None:
+    """Whose she is, what she asked never to get, what she allowed about her child."""
+    await OwnerAssignment.create(member_id=member.id, reason="Moved.", assigned_at=make.NOON - DAY)
+    await Suppression.create(
+        member_id=member.id, channel=Channel.SMS, address_hash=new_id().hex, reason=SuppressionReason.STOP_WORD,
+        since=make.NOON - DAY,
+    )  # fmt: skip
+    if baby is not None:
+        await GuardianConsent.create(
+            member_id=member.id, baby_id=baby.id, state=ConsentState.GRANTED, given_at=make.NOON - DAY,
+            source=Source.MEMBER, how="form", text_version="1", text_hash="-",
+        )  # fmt: skip
 
 
 async def _wrote(member: Member, baby: Baby | None) -> None:

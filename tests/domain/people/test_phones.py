@@ -5,7 +5,9 @@ import re
 import phonenumbers
 from hypothesis import strategies as st
 
-from domain.people.phones import is_fictional, normalised_email, normalised_phone
+from domain.people.identities import IdentityKind
+from domain.people.identity_blocks import is_test_value
+from domain.people.phones import normalised_email, normalised_phone
 from tests.properties import holds_for
 
 REGIONS = ["US", "CN", "GB", "DE", "BR"]
@@ -38,7 +40,7 @@ def test_more_digits_than_e164_allows_are_no_number() -> None:
 def test_numbers_of_stories_are_valid_and_known_for_what_they_are(text: str) -> None:
     number = normalised_phone(text, "US")
     assert number is not None
-    assert is_fictional(number)
+    assert is_test_value(IdentityKind.PHONE, number)
 
 
 @holds_for(st.text(max_size=30) | st.emails(), many=2_000)

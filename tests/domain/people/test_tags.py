@@ -11,6 +11,7 @@ from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.people import tag_catalogue, tags
 from domain.people.failures import BabyNotFound
+from domain.people.members import MemberStatus
 from domain.people.tag_catalogue import NewTag, TagCreated, TagExists, TagFamily, TagNotFound, TagRetired, seed_tags
 from domain.people.tags import About, MembersTagged, MemberTag, MemberTagged, MemberUntagged, Tag, TagNotSet
 from domain.platform.actors import Actor
@@ -134,6 +135,14 @@ async def test_many_are_tagged_at_once_within_scope_and_again_changes_nothing(op
     assert await tags.tag_member(operator, outside.id, KEY) == TagNotFound(KEY)
     await seed_tags()
     assert await MemberTag.filter(removed_at=None).count() == 0
+
+
+async def test_whoever_was_merged_away_or_erased_is_not_tagged_by_her_old_id(operator: Actor) -> None:
+    member = await make.make_member()
+    gone = await make.make_member(status=MemberStatus.MERGED, merged_into_id=member.id)
+    erased = await make.make_member(status=MemberStatus.ERASED)
+    assert await tags.tag_members(operator, these(member, gone, erased), KEY) == MembersTagged(1, 1)
+    assert [row.member_id for row in await MemberTag.all()] == [member.id]
 
 
 async def test_beyond_the_bound_nobody_is_tagged(operator: Actor) -> None:

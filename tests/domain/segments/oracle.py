@@ -174,7 +174,8 @@ class Oracle:
     def _consents(self, _name: str, m: Row, _: Row) -> list[Any]:
         latest: dict[str, Row] = {}
         for c in sorted(self.rows("consents", "member_id", m["id"]), key=lambda c: (c["given_at"], c["id"])):
-            latest[f"{c['purpose']}:{c['channel']}"] = c
+            if c["baby_id"] is None:
+                latest[f"{c['purpose']}:{c['channel']}"] = c
         return [key for key, c in latest.items() if c["state"] == "GRANTED"]
 
     def _interactions(self, name: str, m: Row, narrowed: Row) -> list[Any]:

@@ -1,5 +1,6 @@
 """The care calendar: golden timelines, and that each item is due once and never late."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -124,6 +125,42 @@ def test_every_country_has_one_schedule_of_vaccines_and_the_rest_have_the_worlds
     bases = {(item.kind, item.basis) for item in plan.items if item.kind is not CareKind.STAGE}
     assert len(bases) == len(by_kind), "a kind has one basis"
     assert all(item.en and item.zh and item.source and item.channels for item in plan.items)
+
+
+PUBLISHED = {  # months of age at each dose, as the sources of the plan say; a range by its first month
+    "US": {
+        "Hepatitis B": [0, 1, 6], "DTaP": [2, 4, 6, 15, 48], "polio": [2, 4, 6, 48], "pneumococcal": [2, 4, 6, 12],
+        "Hib": [2, 4, 6, 12], "rotavirus": [2, 4, 6], "measles-mumps-rubella": [12, 48], "varicella": [12, 48],
+        "Hepatitis A": [12, 18],
+    },
+    "CN": {
+        "乙肝": [0, 1, 6], "卡介苗": [0], "脊灰灭活": [2, 3], "脊灰减毒": [4, 48], "百白破": [2, 4, 6, 18, 72],
+        "麻腮风": [8, 18], "乙脑": [8, 24], "A群流脑": [6, 9], "A群C群流脑": [36, 72], "甲肝": [18],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("region", PUBLISHED)
+def test_vaccines_are_due_at_the_ages_that_the_published_schedules_have(region: str) -> None:
+    items = [item for item in care_plan_on(date(2026, 1, 1)).of(region) if item.kind is CareKind.VACCINE]
+    said = [(item.months, item.en if region == "US" else item.zh) for item in items if item.season is None]
+    for vaccine, ages in PUBLISHED[region].items():
+        assert [months for months, text in said if vaccine.lower() in text.lower()] == ages, vaccine
+
+
+@pytest.mark.parametrize(
+    ("vaccine", "ages"),
+    [
+        *((vaccine, ages) for vaccine, ages in PUBLISHED["CN"].items() if len(ages) > 1 and "脊灰" not in vaccine),
+        ("脊灰(?:灭活|减毒活)", [2, 3, 4, 48]),
+    ],
+)
+def test_doses_are_numbered_as_they_come(vaccine: str, ages: list[int]) -> None:
+    items = [item for item in care_plan_on(date(2026, 1, 1)).of("CN") if item.kind is CareKind.VACCINE]
+    said = [(item.months, re.findall(rf"(?:^|、){vaccine}(?:疫苗)?第(\d)剂", item.zh)) for item in items]
+    assert [(months, dose) for months, doses in said for dose in doses] == [
+        (months, str(n)) for n, months in enumerate(ages, 1)
+    ]
 
 
 @holds_for(babies, regions, st.integers(0, 400), examples=25, many=1_000)

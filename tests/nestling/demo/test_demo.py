@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import asyncpg
 import httpx
 import pytest
 
+from nestling.embedded.homes import SYSTEM_DIR
 from nestling.embedded.processes import command_of, free_port
 from nestling.settings import KEYS
 
@@ -122,6 +123,7 @@ def installation() -> Iterator[Installation]:
         made.end(signal.SIGTERM)
     assert "is gone" in made.command("demo", "reset", "--yes").stdout
     assert [path.name for path in folder.rglob(".nestling*")] == [], "something is left"
+    assert str(folder) not in " ".join(mark.read_text() for mark in SYSTEM_DIR.glob("*/origin")), "its data is left"
     shutil.rmtree(folder)
 
 
@@ -129,6 +131,11 @@ def installation() -> Iterator[Installation]:
 def test_it_starts_from_nothing_where_there_is_no_redis_and_tells_where_it_serves(installation: Installation) -> None:
     said = installation.start("--households", str(HOUSEHOLDS))
     assert "No Redis on this machine" in said
+    (planned,) = re.findall(r"✓ Care run: .*: \d+ = (\d+) to send", said)
+    ((to_send, terms),) = re.findall(r"✓ Dispatch .*: (\d+) to send = (.*) \([0-9.]+ s\)", said)
+    became = {way: int(number) for number, way in re.findall(r"(\d+) ([^+]+?)(?: \+|$)", terms)}
+    assert int(planned) == int(to_send) == sum(became.values()) > became["handed over"] > 0
+    assert became["withdrawn"] == 1, "of the family that lost a baby"
     ready = installation.ready()
     assert "redis" not in ready["pids"]
     assert set(ready) >= {"url", "graphql", "outbox", "tokens", "database_url", "simulator_log", "pids"}
@@ -220,12 +227,11 @@ def test_a_second_demo_in_the_same_folder_is_refused_and_leaves_the_ready_file_a
     refused = installation.command("demo", "--ready-file", str(installation.ready_file))
     assert refused.returncode == 1
     assert f"runs in this folder already: {installation.ready()['url']}" in refused.stderr.replace("\n", " ")
-    elsewhere = installation.command(
-        "demo", "--ready-file", str(installation.ready_file), DATA_DIR=str(installation.folder / ".nestling-second")
-    )
+    second = installation.folder / "new" / ".nestling-second"
+    elsewhere = installation.command("demo", "--ready-file", str(installation.ready_file), DATA_DIR=str(second))
     assert "is in use" in elsewhere.stderr
     assert installation.ready_file.read_bytes() == written
-    shutil.rmtree(installation.folder / ".nestling-second")
+    assert not second.parent.exists(), "a start that was refused left something"
 
 
 @pytest.mark.parametrize("name", ["worker", "api", "postgres"])
@@ -340,6 +346,25 @@ def test_ctrl_c_ends_every_process_and_keeps_the_data(installation: Installation
     assert not installation.ready_file.exists()
 
 
+def test_of_a_demo_that_is_stopped_the_doctor_says_so_and_no_day_passes(installation: Installation) -> None:
+    looked, refused = installation.command("doctor"), installation.command("demo", "advance", "1d")
+    assert looked.returncode == 1
+    assert re.search(
+        r"✗ worker +none runs on this database.*\n +→ Start one: make demo, or \S*nestling demo\n", looked.stdout
+    )
+    assert refused.returncode == 1
+    assert "✓" not in refused.stdout + refused.stderr
+    assert "The demo is not running" in refused.stderr
+    assert re.search(r"then run: \S*nestling demo advance 1d$", refused.stderr.strip())
+    for span, why in (("-1d", "lies in the past"), ("100000d", "is farther than")):
+        impossible = installation.command("demo", "advance", span)
+        assert impossible.returncode == 2
+        assert f"{span} {why}" in " ".join(impossible.stderr.replace("│", " ").split())
+    nowhere = installation.folder / ".nestling-nowhere"
+    assert "There is no demo in" in installation.command("demo", "advance", "1d", DATA_DIR=str(nowhere)).stderr
+    assert not nowhere.exists()
+
+
 def test_a_second_run_repeats_nothing_starts_in_seconds_and_finds_redis_when_it_has_come(
     installation: Installation,
 ) -> None:
@@ -353,6 +378,9 @@ def test_a_second_run_repeats_nothing_starts_in_seconds_and_finds_redis_when_it_
     assert again["tokens"].keys() == first["tokens"].keys()
     assert query_logins(installation) == kept_logins
     assert "is for the first run" in said
+    assert query(again["database_url"], "SELECT business_now()::date")[0][0] == date(2017, 12, 17), (
+        "the clock stood still"
+    )
     assert "redis-server" in command_of(again["pids"]["redis"])
     steps = query(again["database_url"], "SELECT max(finished_at) FROM demo_steps")
     assert steps[0][0] < stopped

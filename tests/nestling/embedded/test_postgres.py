@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nestling.embedded.failures import EmbeddedFailed
-from nestling.embedded.homes import POINTER, SYSTEM_DIR
+from nestling.embedded.homes import POINTER, SYSTEM_DIR, orphans
 from nestling.embedded.postgres import remove_postgres, start_postgres
 
 IS_ROOT = os.geteuid() == 0
@@ -205,8 +206,36 @@ def test_programs_in_a_private_folder_stay_private(data_dir: Path) -> None:
     )  # fmt: skip
     assert str(system if IS_ROOT else site) in ran.stdout.splitlines()[-1]
     assert modes_of_parents(site / package.name / "pginstall" / "bin" / "postgres") == before
-    shutil.rmtree(system)
-    (data_dir / POINTER).unlink(missing_ok=True)
+    os.utime(site / package.name, (0, 0))  # installed again, elsewhere or later: the same files
+    subprocess.run(
+        [sys.executable, "-c", program, data_dir, system],
+        check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(site)},
+    )  # fmt: skip
+    assert len(list(system.glob("programs-*"))) == IS_ROOT
+    remove_postgres(data_dir)
+    assert list(system.iterdir()) == [], "with the last server's data go the programs"
+    system.rmdir()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root's servers live in the system folder")
+def test_the_doctor_names_what_projects_that_are_gone_left_and_removes_nothing(data_dir: Path) -> None:
+    with start_postgres(data_dir) as server:
+        home = home_of(data_dir)
+        aside = data_dir.rename(data_dir.with_name("aside"))
+        assert home not in orphans(), "a server runs on it"
+        assert psql(server.url, "SELECT 1") == "1"
+        aside.rename(data_dir)
+    assert home not in orphans()
+    shutil.rmtree(data_dir)
+    said = subprocess.run(
+        [sys.executable, "-m", "nestling", "doctor"], cwd=data_dir.parent, capture_output=True, text=True, check=False,
+        env={**os.environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "none",
+             "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
+    ).stdout  # fmt: skip
+    (mend,) = re.findall(r"· left over .*\n +→ Unless a disk is only unmounted: rm -r (.*)", said)
+    assert str(home) in mend.split()
+    assert (home / "data" / "PG_VERSION").exists()
+    shutil.rmtree(home)
 
 
 def children_of(pid: int) -> list[int]:

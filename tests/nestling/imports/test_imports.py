@@ -132,6 +132,24 @@ async def test_members_land_and_the_others_wait_each_with_its_reason(tmp_path: P
     assert await one("SELECT count(*) FROM member_tags") == 2
 
 
+MADE_UP = [
+    "a@example.com", "b@shop.example.org", "c@EXAMPLE.net", "d@nursery.example", "e@x.test", "f@example.shop",
+    "g@mytest.cn", "h@test.example.com.cn",
+]  # fmt: skip
+
+
+async def test_contacts_that_belong_to_nobody_are_marked_so_that_real_providers_refuse_them(tmp_path: Path) -> None:
+    lines = [{"external_id": f"M{n}", "email": email} for n, email in enumerate(MADE_UP)]
+    phones = ["+12125550142", "13800138000", "+12125552671"]
+    lines += [{"external_id": f"P{n}", "phone": phone, "email": "a@example.com"} for n, phone in enumerate(phones)]
+    await load("members", write(tmp_path / "m.csv", sheet("external_id phone email", *lines)))
+    found = await rows("SELECT DISTINCT value, is_synthetic FROM identities WHERE kind IN ('PHONE', 'EMAIL')")
+    marked = {row["value"] for row in found if row["is_synthetic"]}
+    assert marked == {one.lower() for one in MADE_UP[:5]} | {"+12125550142", "+8613800138000"}
+    assert {row["value"] for row in found} - marked == {*MADE_UP[5:], "+12125552671"}
+    assert await one("SELECT bool_or(is_synthetic) FROM identities WHERE kind = 'EXTERNAL_ID'") is False
+
+
 async def test_a_second_import_repeats_nothing_and_mended_rows_land(tmp_path: Path) -> None:
     path = write(tmp_path / "members.csv", MEMBERS)
     await load("members", path)
