@@ -1,14 +1,14 @@
 """nestling care: the day's care by hand. The worker runs it every morning; this is for a first look and for repairs."""
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from domain.platform.clock import business_day
+from nestling.cli.dates import day
 from nestling.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def care() -> None:
 def run_care(
     *,
     on: Annotated[
-        datetime | None,
+        date | None,
         typer.Option(
-            "--on", formats=["%Y-%m-%d"], help="Business date: today's (the default) or one of the week before."
+            "--on", parser=day, metavar="DATE", help="Business date: today's (the default) or one of the week before."
         ),
     ] = None,
 ) -> None:
@@ -43,13 +43,14 @@ def run_care(
     show(report, Console())
 
 
-async def _run(opened: Settings, on: datetime | None) -> "CareReport":
+async def _run(opened: Settings, on: date | None) -> "CareReport":
     from domain.outreach.care_runs import run
+    from domain.platform.clock import business_day
     from nestling.opening import database
 
     async with database(opened):
         today = await business_day(opened.TIME_ZONE)
-        return await run(_checked(on.date(), today) if on else today)
+        return await run(_checked(on, today) if on else today)
 
 
 def _checked(wanted: date, today: date) -> date:

@@ -1,17 +1,18 @@
 """nestling score: train and judge, score everybody, and hand predictions out as files."""
 
 import asyncio
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from domain.platform.clock import business_day
+from nestling.cli.dates import day
 from nestling.settings import Settings, settings
-from nestling.words import counted, sentence
+from nestling.words import counted, sentence, this_command
 
 if TYPE_CHECKING:
     from workers.scoring.job import ModelReport, ScoringReport
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 def score(
     *,
     as_of: Annotated[
-        datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="See nothing from 00:00 of this date on; default: today."),
+        date | None,
+        typer.Option(
+            "--as-of", parser=day, metavar="DATE", help="See nothing from 00:00 of this date on; default: today."
+        ),
     ] = None,
     export: Annotated[
         Path | None, typer.Option("--export", help="Write the scores as Parquet files into this folder.")
@@ -38,7 +41,7 @@ def score(
         console.width = 140  # a file has no edge, tables want one
     with services(settings(), say=lambda text: console.print(text, markup=False)) as opened:
         folder = export.absolute() if export else None
-        report = asyncio.run(_run(opened, as_of.date() if as_of else None, folder, console))
+        report = asyncio.run(_run(opened, as_of, folder, console))
     show(report, console)
     if export is not None:
         total = sum(model.exported for model in report.models)
@@ -46,21 +49,45 @@ def score(
 
 
 async def _run(opened: Settings, as_of: date | None, export: Path | None, console: Console) -> "ScoringReport":
+    from domain.platform.clock import business_day
     from nestling.opening import NotReady, database
     from nestling.wiring import worker_config
     from workers.scoring.job import run
 
     async with database(opened):
         today = await business_day(opened.TIME_ZONE)
-    if as_of is not None and as_of > today:
-        raise NotReady(f"--as-of {as_of} is after today ({today} on the business clock): what came after is not known.")
-    day = as_of or today
+        cut_off = as_of or today
+        if cut_off > today:
+            raise NotReady(
+                f"--as-of {as_of} is after today ({today} on the business clock): what came after is not known."
+            )
+        await _refuse_without_buyers(cut_off, ZoneInfo(opened.TIME_ZONE))
     with console.status("Scoring ..."):
 
         def say(text: str) -> None:
             console.print(f"  {text}", markup=False)
 
-        return await run(worker_config(opened), day, is_live=day == today, export=export, say=say)
+        return await run(worker_config(opened), cut_off, is_live=cut_off == today, export=export, say=say)
+
+
+async def _refuse_without_buyers(cut_off: date, zone: ZoneInfo) -> None:
+    """Raise NotReady where nobody was active before the date: nothing could be learned, and nobody scored."""
+    from domain.commerce.orders import Order
+    from nestling.opening import NotReady
+    from workers.scoring import ACTIVE_DAYS
+
+    end = datetime.combine(cut_off, time(), zone)
+    known = Order.filter(member_id__isnull=False).order_by("ordered_at")
+    if await known.filter(ordered_at__gte=end - timedelta(days=ACTIVE_DAYS), ordered_at__lt=end).exists():
+        return
+    first, last = await known.first(), await known.order_by("-ordered_at").first()
+    if first is None or last is None:
+        raise NotReady(f"There are no purchases to learn from: {this_command()} import orders brings them in.")
+    days = [order.ordered_at.astimezone(zone) for order in (first, last)]
+    raise NotReady(
+        f"Nobody bought anything in the {ACTIVE_DAYS} days before {cut_off}, so there is nobody to score. "
+        f"The purchases go from {days[0]:%Y-%m-%d} to {days[1]:%Y-%m-%d}: give --as-of a date among them."
+    )
 
 
 def show(report: "ScoringReport", console: Console) -> None:

@@ -18,9 +18,10 @@ async def test_it_tells_what_it_made_and_refuses_what_cannot_be_known(db: str, t
     for number, member in enumerate(members):
         for week in range(4):
             await make_order(member, NOON - timedelta(days=7 * week + number + 1), product=diapers)
-    scored, tomorrow, unread = await together(
-        tmp_path, db, "score --export out", "score --as-of 2017-12-16", "score --as-of 16.12.2017"
-    )
+    scored, tomorrow, unread, before = await together(
+        tmp_path, db, "score --export out", "score --as-of 2017-12-16", "score --as-of 16.12.2017",
+        "score --as-of 2017-06-01 --export none",
+    )  # fmt: skip
     assert scored.returncode == 0, scored.stderr
     assert "As of 2017-12-15: 8 members, 32 orders." in scored.stdout
     assert "churn: not judged" in scored.stdout
@@ -33,5 +34,9 @@ async def test_it_tells_what_it_made_and_refuses_what_cannot_be_known(db: str, t
     assert tomorrow.returncode == 1
     assert "--as-of 2017-12-16 is after today (2017-12-15 on the business clock)" in tomorrow.stderr
     assert unread.returncode == 2
-    assert "'16.12.2017' does not match" in unread.stderr
+    assert "'16.12.2017' is no day of the calendar." in unread.stderr
+    assert before.returncode == 1
+    assert "in the 90 days before 2017-06-01" in before.stderr
+    assert "The purchases go from 2017-11-16 to 2017-12-14" in before.stderr
+    assert not (tmp_path / "none").exists()
     assert "Traceback" not in tomorrow.stderr + unread.stderr

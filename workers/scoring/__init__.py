@@ -5,3 +5,5 @@ pandas and LightGBM are imported here and nowhere else; the worker and the comma
 
 HORIZON_DAYS = 30
 """How far ahead both models look."""
+ACTIVE_DAYS = 90
+"""A member is active when she bought within so many days before the cut-off."""

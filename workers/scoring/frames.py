@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from workers.scoring import ACTIVE_DAYS
 from workers.scoring.features import NAMES
 from workers.scoring.history import BABY_CLASSES, DAY_SECONDS, History, Ints, Table, day_number
 
 Floats = npt.NDArray[np.float64]
-ACTIVE_DAYS = 90
-"""A member is active when she bought within so many days before the cut-off."""
 
 
 def active(history: History) -> Ints:
