@@ -62,7 +62,25 @@ def main(ready: dict[str, Any]) -> None:
             return
 
 
+def read_ready(path: Path) -> dict[str, Any]:
+    """What the demo wrote; ends in words where it is not that."""
+    wish = "Give the file that a running demo wrote: make demo READY_FILE=ready.json"
+    try:
+        ready = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        sys.exit(f"{path} cannot be read ({error.strerror}). {wish}")
+    except ValueError:
+        sys.exit(f"{path} is no JSON. {wish}")
+    if not isinstance(ready, dict) or not {"graphql", "tokens"} <= ready.keys():
+        sys.exit(f"{path} names no graphql and tokens. {wish}")
+    return ready
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("python scripts/tour.py READY_FILE: the file that the demo writes with --ready-file")
-    main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    described = read_ready(Path(sys.argv[1]))
+    try:
+        main(described)
+    except httpx.TransportError as error:
+        sys.exit(f"Nobody answers at {described['graphql']} ({error}). Does the demo still run?")

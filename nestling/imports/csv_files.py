@@ -5,6 +5,7 @@ bounded by the longest row.
 """
 
 import csv
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ ISSUE_COLUMN, PROBLEM_COLUMN, REST_COLUMN = "import_issue", "import_problem", "i
 
 SEPARATORS = (",", ";", "\t", "|")
 CLOSERS = (*SEPARATORS, "\r", "\n", "")  # what may follow a quotation mark that ends a cell
+
+NO_TEXT = re.compile(r"[\0-\b\x0e-\x1f\ufffd]")
+"""What no encoding of a text leaves in its first line: control characters, and bytes that stand for nothing."""
 
 csv.field_size_limit(LONGEST_LINE * LINES_OF_A_ROW)
 
@@ -39,6 +43,11 @@ class CsvFile:
         head = next(self._records(), None)
         if head is None:
             raise FileRefused(f"{path.name} is empty.")
+        if NO_TEXT.search(head[1]):
+            raise FileRefused(
+                f"{path.name} is neither CSV nor Parquet: its first line is no text that we can read. In a spreadsheet save it as "
+                '"CSV UTF-8", of a compressed file give what is inside.'
+            )
         self.separator = max(SEPARATORS, key=head[1].count)
         self.names = [name.strip().strip("\ufeff").lower() for name in self._cells(head[1])]
         self.head_line = head[0]

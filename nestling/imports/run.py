@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -108,7 +109,9 @@ class Report:
 def open_file(kind: Kind, path: Path) -> RowsFile:
     """The file as rows, after its columns were found to make sense."""
     if not path.is_file():
-        raise FileRefused(f"There is no file {path}.")
+        raise FileRefused(f"{path} is a folder: name one file in it." if path.is_dir() else f"There is no file {path}.")
+    if not os.access(path, os.R_OK):
+        raise FileRefused(f"{path} may not be read by this account: give it the right to, or copy the file.")
     file: RowsFile = (ParquetFile if _is_parquet(path) else CsvFile)(path, kind.key_of)
     twice = [name for name, times in Counter(file.names).items() if times > 1 and name]
     if twice:

@@ -2,9 +2,14 @@
 
 import codecs
 import csv
+import gzip
 import io
 import itertools
+import random
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -42,6 +47,35 @@ def test_every_usual_encoding_is_found(tmp_path: Path, content: bytes, encoding:
     assert file.encoding == encoding
     assert rows[0].values == {"external_id": "M1", "name": "王小丽"}
     assert rows[1].values["name"] in ("Zoë", "Zoe")
+
+
+def _archived(*, by: Callable[[io.BytesIO], Any]) -> bytes:
+    packed = io.BytesIO()
+    with by(packed) as file:
+        file.writestr("sheet1.xml", TEXT) if isinstance(file, zipfile.ZipFile) else file.write(TEXT.encode())
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0",
+        _archived(by=lambda to: zipfile.ZipFile(to, "w")),
+        _archived(by=lambda to: gzip.open(to, "wb")),
+        random.Random(1).randbytes(5_000),
+    ],
+    ids=["picture", "workbook", "gzip", "noise"],
+)
+def test_what_is_no_text_is_refused_in_words_that_can_be_read(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(FileRefused) as refused:
+        open_file(MEMBERS, write(tmp_path, content))
+    assert str(refused.value).isprintable()
+    assert "neither CSV nor Parquet" in str(refused.value)
+
+
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
+    with pytest.raises(FileRefused, match="is a folder"):
+        open_file(MEMBERS, tmp_path)
 
 
 def test_a_broken_byte_costs_its_row_and_not_the_encoding_of_the_file(tmp_path: Path) -> None:
