@@ -172,7 +172,10 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "verdict": {"SEND": ("send", "发送"), "HOLD": ("hold", "暂缓"), "SUPPRESS": ("do not send", "不发送")},
     "cause": {  # the gateway's own, beside contactability's reasons; a provider's codes are shown as they are
-        "LEASE_LAPSED": ("The worker stopped while it was leaving; it may have arrived", "发送途中进程中断，可能已送达"),
+        "LEASE_LAPSED": (
+            "The worker stopped while it was leaving; it may have arrived",
+            "发送途中进程中断，可能已送达",
+        ),
         "TIMEOUT": ("The provider did not answer in time; it may have arrived", "服务商未及时应答，可能已送达"),
         "ANSWER_UNREADABLE": ("The provider's answer could not be read", "无法识别服务商的应答"),
         "NO_RECEIPT": ("No receipt came; whether it arrived stays unknown", "未收到回执，是否送达无从得知"),

@@ -629,7 +629,6 @@ async def test_the_outbox_tells_what_became_of_a_message_beside_what_was_decided
     assert "此后： 失败 · 找不到对应的模板" in await page.inner_text("article")
 
 
-
 async def test_the_first_query_of_graphiql_is_whole(db: str, site: str, browser: Browser) -> None:
     page = await (await browser.new_context(viewport={"width": 1000, "height": 800})).new_page()
     await page.goto(f"{site}/graphql")
