@@ -45,8 +45,8 @@ class CsvFile:
             raise FileRefused(f"{path.name} is empty.")
         if NO_TEXT.search(head[1]):
             raise FileRefused(
-                f"{path.name} is neither CSV nor Parquet: its first line is no text that we can read. In a spreadsheet save it as "
-                '"CSV UTF-8", of a compressed file give what is inside.'
+                f"{path.name} is neither CSV nor Parquet: its first line is no text that we can read. In a "
+                'spreadsheet save it as "CSV UTF-8", of a compressed file give what is inside.'
             )
         self.separator = max(SEPARATORS, key=head[1].count)
         self.names = [name.strip().strip("\ufeff").lower() for name in self._cells(head[1])]
