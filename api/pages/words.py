@@ -180,7 +180,6 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "ANSWER_UNREADABLE": ("The provider's answer could not be read", "无法识别服务商的应答"),
         "NO_RECEIPT": ("No receipt came; whether it arrived stays unknown", "未收到回执，是否送达无从得知"),
         "TEMPLATE_ERROR": ("Its wording could not be filled in", "模板内容无法生成"),
-        "NO_TEMPLATE": ("Its wording is gone", "找不到对应的模板"),
         "SYNTHETIC_CONTACT": ("A synthetic contact: real providers refuse it", "虚构联系方式，真实服务商拒发"),
         "RECEIPT_UNDELIVERED": ("The provider could not deliver it", "服务商未能送达"),
     },

@@ -624,9 +624,9 @@ async def test_the_outbox_tells_what_became_of_a_message_beside_what_was_decided
     assert isinstance(await stop(operator, baby.id), BabyContentStopped)
     await page.reload()
     assert "Since then: cancelled · Baby content has been stopped for this family" in await page.inner_text("article")
-    await Message.filter(id=sent.message_id).update(state=MessageState.FAILED, state_reason="NO_TEMPLATE")
+    await Message.filter(id=sent.message_id).update(state=MessageState.UNKNOWN, state_reason="TIMEOUT")
     await page.goto(f"{site}/outbox?lang=zh-Hans")
-    assert "此后： 失败 · 找不到对应的模板" in await page.inner_text("article")
+    assert "此后： 结果未知 · 服务商未及时应答，可能已送达" in await page.inner_text("article")
 
 
 async def test_the_first_query_of_graphiql_is_whole(db: str, site: str, browser: Browser) -> None:
