@@ -4,6 +4,7 @@ Part of the caller's transaction, which holds the members and the families: nobo
 """
 
 from functools import cache
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -181,18 +182,16 @@ FROM old, new WHERE to_jsonb(old) <> to_jsonb(new)
 """
 
 
-def _moved(table: str, column: str) -> str:
-    return f"""
-WITH moved AS (UPDATE {table} SET {column} = $2 WHERE {column} = $3 RETURNING id)
-{_TELL} '{table}', id::text, 'CHANGED', jsonb_build_object('{column}', $3::uuid),
-        jsonb_build_object('{column}', $2::uuid)
-FROM moved ORDER BY id
-"""
+def _moved_at_once(column: str) -> tuple[str, ...]:
+    """The tables whose rows go over by this column as they are, once what both sides have was combined."""
+    combined = [table for table in tables(Rule.COMBINES, column) if table != "identities"]  # these keep whose they were
+    return (*combined, *tables(Rule.MOVES, column))
 
 
 @cache
-def _all_moved(names: tuple[str, ...], column: str) -> str:
+def _all_moved(column: str) -> str:
     """One statement for the rows of many tables, in the tables' order: a merge is mostly moves of few rows or none."""
+    names = _moved_at_once(column)
     moved = ", ".join(
         f"{table}_moved AS (UPDATE {table} SET {column} = $2 WHERE {column} = $3 RETURNING id)" for table in names
     )
@@ -230,17 +229,18 @@ async def apply(merge_id: UUID, survivor: UUID, absorbed: UUID, homes: tuple[UUI
     if homes[0] != homes[1]:
         rows = await connection().execute_query_dict(_LOSSES, families)
         stopped = [UUID(row["row_id"]) for row in rows]
-        of_babies = (*tables(Rule.MOVES, "baby_id"), *tables(Rule.COMBINES, "baby_id"))
-        await merge_babies.unite(merge_id, _all_moved(of_babies, "baby_id"), tags_both("baby_id"), *homes)
+        await merge_babies.unite(merge_id, _all_moved("baby_id"), tags_both("baby_id"), *homes)
         await execute(tags_both("household_id"), families)
-        await execute(_all_moved(("member_tags", *tables(Rule.MOVES, "household_id")), "household_id"), families)
+        await execute(_all_moved("household_id"), families)
     await _combine_identities(both)
     await execute(tags_both("member_id"), both)
-    await execute(_all_moved(("member_tags", *tables(Rule.MOVES)), "member_id"), both)
-    await _combine_consents(both)
-    await _combine_slots(both)
+    stricter = await connection().execute_query_dict(_STRICTEST, both[1:])
+    slots = await connection().execute_query_dict(_SLOTS_BOTH + "::text", both)
     await execute(_SCORES_BOTH, both)
-    await execute(_moved("scores", "member_id"), both)
+    await execute(_all_moved("member_id"), both)
+    await _say_no(both, stricter)
+    if slots:
+        await execute(_SLOTS_ADDED_UP, [*both, [row["before"] for row in slots]])
     for table in tables(Rule.DERIVED):
         await execute(_dropped(table), both)
     await execute(_PROFILE, [*both, await _taken_over(survivor, absorbed)])
@@ -280,16 +280,7 @@ async def _combine_identities(both: list[UUID]) -> None:
     await connection().execute_query(_IDENTITIES_MOVED, both)
 
 
-async def _combine_slots(both: list[UUID]) -> None:
-    gone = await connection().execute_query_dict(_SLOTS_BOTH + "::text", both)
-    if gone:
-        await connection().execute_query(_SLOTS_ADDED_UP, [*both, [row["before"] for row in gone]])
-    await connection().execute_query(_moved("attention_slots", "member_id"), both)
-
-
-async def _combine_consents(both: list[UUID]) -> None:
-    stricter = await connection().execute_query_dict(_STRICTEST, both[1:])
-    await connection().execute_query(_moved("consents", "member_id"), both)
+async def _say_no(both: list[UUID], stricter: list[dict[str, Any]]) -> None:
     if stricter:
         columns = [[row[name] for row in stricter] for name in ("purpose", "channel", "at", "baby_id")]
         await connection().execute_query(_SAY_NO, [*both, [new_id() for _ in stricter], *columns])
@@ -311,31 +302,58 @@ GROUP BY table_name, kind, keys, run ORDER BY last DESC
 """
 
 
+def _moved_by(run: dict[str, Any]) -> str | None:
+    """The column, of a run that `_all_moved` wrote: they go back together as they went."""
+    if run["kind"] != "CHANGED" or len(run["keys"]) != 1:
+        return None
+    column: str = run["keys"][0]
+    return column if run["table_name"] in _moved_at_once(column) else None
+
+
+@cache
+def _all_back(column: str) -> str:
+    parts = ", ".join(
+        f"{table}_back AS ({_put_back(table, [column], KEYS.get(table, 'uuid'))})".format(
+            told="merge_changes c",
+            these=f"c.merge_id = $1 AND c.id BETWEEN $2 AND $3 AND c.table_name = '{table}'",
+        )
+        for table in _moved_at_once(column)
+    )
+    return f"WITH {parts} SELECT"
+
+
+def _undone(run: dict[str, Any]) -> str:
+    table, keys = run["table_name"], run["keys"]
+    key = KEYS.get(table, "uuid")
+    told, these = "merge_changes c", "c.merge_id = $1 AND c.id BETWEEN $2 AND $3 AND c.table_name = $4"
+    if run["kind"] == "ADDED":
+        return f"DELETE FROM {table} t USING {told} WHERE {these} AND t.id = c.row_id::{key}"
+    if run["kind"] == "CHANGED":
+        return _put_back(table, keys, key).format(told=told, these=these)
+    made_since = (
+        "NOT EXISTS (SELECT FROM scores s WHERE s.model_name = p.model_name AND s.as_of > p.as_of)"
+        if table == "scores" else "TRUE"
+    )  # fmt: skip
+    return (
+        f"INSERT INTO {table} SELECT p.* FROM {told}, jsonb_populate_record(NULL::{table}, c.before) p "
+        f"WHERE {these} AND {made_since} ON CONFLICT DO NOTHING"
+    )
+
+
 async def revert(merge_id: UUID) -> None:
     """Every row as it was, to the byte. A column that somebody changed since keeps her word.
 
     What arrived since under the old ids goes back with them. Scores that were made since stand.
     """
-    for run in await connection().execute_query_dict(_RUNS, [merge_id]):
-        table, keys = run["table_name"], run["keys"]
-        key = KEYS.get(table, "uuid")
-        if run["kind"] == "ADDED":
-            sql = f"DELETE FROM {table} t USING {{told}} WHERE {{these}} AND t.id = c.row_id::{key}"
-        elif run["kind"] == "CHANGED":
-            sql = _put_back(table, keys, key)
-        else:
-            made_since = (
-                "NOT EXISTS (SELECT FROM scores s WHERE s.model_name = p.model_name AND s.as_of > p.as_of)"
-                if table == "scores" else "TRUE"
-            )  # fmt: skip
-            sql = (
-                f"INSERT INTO {table} SELECT p.* FROM {{told}}, jsonb_populate_record(NULL::{table}, c.before) p "
-                f"WHERE {{these}} AND {made_since} ON CONFLICT DO NOTHING"
-            )
-        these = "c.merge_id = $1 AND c.id BETWEEN $2 AND $3 AND c.table_name = $4"
-        await connection().execute_query(
-            sql.format(told="merge_changes c", these=these), [merge_id, run["first"], run["last"], table]
-        )
+    runs = await connection().execute_query_dict(_RUNS, [merge_id])
+    for column, several in groupby(runs, _moved_by):
+        together = list(several)
+        if column is not None:
+            first, last = min(run["first"] for run in together), max(run["last"] for run in together)
+            await connection().execute_query(_all_back(column), [merge_id, first, last])
+            continue
+        for run in together:
+            await connection().execute_query(_undone(run), [merge_id, run["first"], run["last"], run["table_name"]])
     await merge_babies.stop_again(merge_id)
 
 
