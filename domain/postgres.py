@@ -5,6 +5,9 @@ Tortoise's own keeps the connection, and the task's place in the transaction, wh
 runs dry, its closing waits for ever, and whatever the task does next is a savepoint on a dead connection.
 """
 
+from typing import Any
+
+import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
 from tortoise.connection import get_connections
@@ -42,8 +45,18 @@ class Transaction(TransactionContextPooled):
 
 
 class Client(AsyncpgDBClient):
+    async def create_pool(self, **settings: Any) -> asyncpg.Pool:
+        return await super().create_pool(reset=_as_it_is, **settings)
+
     def _in_transaction(self) -> TransactionContext:
         return Transaction(TransactionWrapper(self), self._pool_init_lock)
+
+
+async def _as_it_is(_connection: asyncpg.Connection) -> None:
+    """To ask the server for a reset is a round trip after each statement, and nothing here outlives its transaction.
+
+    Settings and locks are `SET LOCAL` and `pg_advisory_xact_lock`; what is open is rolled back before this is called.
+    """
 
 
 client_class = Client
