@@ -108,11 +108,19 @@ async def proxy(site: str) -> AsyncIterator[Proxy]:
         yield made
 
 
-@pytest_asyncio.fixture
-async def browser() -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("No browser: install the package chromium.")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """The run's browser; what a test opened in it, with its cookies and caches, is gone afterwards."""
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()
