@@ -61,6 +61,10 @@ async def test_a_world_is_made_once_and_says_everywhere_that_it_is_synthetic(pos
 async def _check(connection: asyncpg.Connection) -> None:
     filled = {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in TABLES}
     assert all(filled.values()), filled
+    assert (
+        await connection.fetchval("SELECT count(DISTINCT (member_id, purpose, channel, baby_id)) FROM consents")
+        == filled["consents_in_force"]
+    )
     assert (filled["members"], filled["orders"], filled["households"]) == (12, 60, 10)
     for table, column in (
         ("members", "source = 'bench' AND name_source = 'SYNTHETIC'"),
