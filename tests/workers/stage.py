@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 
@@ -187,7 +188,7 @@ class Redis:
         self._folder = folder
         self.port = port
         self.url = f"redis://127.0.0.1:{port}/0"
-        self.program = find_redis()
+        self.program = find_redis() or pytest.skip("No Redis: install the package redis-server.")
         self.running: Process | None = None
 
     def start(self) -> None:

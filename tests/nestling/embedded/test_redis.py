@@ -9,9 +9,12 @@ import redis
 
 from nestling.embedded.failures import EmbeddedFailed
 from nestling.embedded.processes import command_of
-from nestling.embedded.redis import remove_redis, start_redis
+from nestling.embedded.redis import find_redis, remove_redis, start_redis
+
+needs_redis = pytest.mark.skipif(find_redis() is None, reason="No Redis: install the package redis-server.")
 
 
+@needs_redis
 def test_it_answers_is_shared_and_the_last_one_stops_it(tmp_path: Path) -> None:
     first, second = start_redis(tmp_path), start_redis(tmp_path)
     assert first is not None
@@ -24,6 +27,7 @@ def test_it_answers_is_shared_and_the_last_one_stops_it(tmp_path: Path) -> None:
     assert not second.is_alive()
 
 
+@needs_redis
 def test_after_kill_9_it_comes_back_at_the_same_address(tmp_path: Path) -> None:
     server = start_redis(tmp_path)
     assert server is not None
@@ -37,6 +41,7 @@ def test_after_kill_9_it_comes_back_at_the_same_address(tmp_path: Path) -> None:
     assert not again.is_alive()
 
 
+@needs_redis
 def test_it_is_removed_with_its_password_and_its_log_unless_somebody_uses_it(tmp_path: Path) -> None:
     remove_redis(tmp_path)  # nothing is nothing to remove
     program = (
