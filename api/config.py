@@ -9,7 +9,7 @@ from channels.registry import ChannelsConfig
 class ApiConfig:
     database_url: str
     redis_url: str = ""  # only asked whether it answers; empty: the installation runs without
-    pool_size: int = 10  # connections of the read pool
+    pool_size: int = 10  # connections of the read pool; strangers have a fifth of that
     statement_timeout_s: float = 5.0
     secret_key: str = ""  # signs cursors' neighbours of the web: unsubscribe links, forms
     address_hash_key: str = ""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -26,6 +27,13 @@ class Environment(StrEnum):
     DEVELOPMENT = "development"
     DEMO = "demo"
     PRODUCTION = "production"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
 
 
 class Settings(BaseSettings):
@@ -54,7 +62,11 @@ class Settings(BaseSettings):
     DATA_DIR: Path = Field(
         default=Path(".nestling"), description="Folder of the embedded servers, logs and demo files."
     )
-    DATABASE_POOL_SIZE: int = Field(default=10, ge=2, description="Connections of each process to PostgreSQL, at most.")
+    DATABASE_POOL_SIZE: int = Field(
+        default=10,
+        ge=2,
+        description="Connections of a pool: one a process; in web processes one more to read, and a fifth for strangers.",
+    )
     STATEMENT_TIMEOUT: float = Field(
         default=5.0,
         ge=0.1,
@@ -133,7 +145,7 @@ class Settings(BaseSettings):
 
     # Working
     WORKER_CONCURRENCY: int = Field(default=16, ge=1, description="Messages one worker delivers at the same time.")
-    LOG_LEVEL: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    LOG_LEVEL: LogLevel = Field(default=LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR.")
     LOG_JSON: bool = Field(default=False, description="Log lines as JSON.")
 
     @field_validator("TRUSTED_PROXIES", mode="before")
@@ -145,6 +157,33 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(v.strip().rstrip("/") for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("TIME_ZONE", mode="after")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (LookupError, ValueError, OSError):
+            raise ValueError("Input should be a zone of the IANA database, such as Asia/Shanghai") from None
+        return value
+
+    @field_validator("PHONE_REGION", mode="after")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        from phonenumbers import SUPPORTED_REGIONS
+
+        if value not in SUPPORTED_REGIONS:
+            raise ValueError("Input should be a country of ISO 3166-1 in two capital letters, such as CN")
+        return value
+
+    @field_validator("CURRENCY", mode="after")
+    @classmethod
+    def _currency(cls, value: str) -> str:
+        from babel.core import Locale
+
+        if value not in Locale("en").currencies:
+            raise ValueError("Input should be a currency of ISO 4217 in three capital letters, such as CNY")
+        return value
 
     @field_validator("DATA_DIR", mode="after")
     @classmethod

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from api.graphql import DEADLINE_S
 from nestling.settings import DEFAULT_KEY, KEYS, Environment, Settings, refusals
@@ -22,16 +23,21 @@ def made(**values: Any) -> Settings:
     return Settings(_env_file=None, **values)  # type: ignore[call-arg]
 
 
-def test_the_example_file_has_every_setting_with_its_default_and_description(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_file_has_every_setting_with_its_default_and_description(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     example = ROOT / ".env.example"
     for name in Settings.model_fields:
         monkeypatch.delenv(name, raising=False)
     lines = example.read_text().splitlines()
-    named = {line.partition("=")[0]: lines[at - 1] for at, line in enumerate(lines) if re.match(r"[A-Z_]+=", line)}
+    named = {line[1:].partition("=")[0]: lines[at - 1] for at, line in enumerate(lines) if re.match("#[A-Z_]+=", line)}
     assert set(named) == set(Settings.model_fields)
     for name, field in Settings.model_fields.items():
         assert named[name] == f"# {field.description}"
-    assert Settings(_env_file=example) == made()  # type: ignore[call-arg]
+    assert not any(re.match("[A-Z]", line) for line in lines), "a copy of it would undo what a demo set"
+    whole = tmp_path / ".env"
+    whole.write_text(re.sub("(?m)^#([A-Z_]+=)", r"\1", example.read_text()))
+    assert Settings(_env_file=whole) == made()  # type: ignore[call-arg]
 
 
 def test_production_starts_with_safe_settings() -> None:
@@ -66,6 +72,21 @@ def test_only_named_proxies_are_believed_about_the_client(monkeypatch: pytest.Mo
     assert made().TRUSTED_PROXIES == ("127.0.0.1",)
     monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.5, 10.0.1.0/24")
     assert made().TRUSTED_PROXIES == ("10.0.0.5", "10.0.1.0/24")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOG_LEVEL", "LOUD"),
+        ("TIME_ZONE", "Mars/X"),
+        ("TIME_ZONE", "../UTC"),
+        ("PHONE_REGION", "XX"),
+        ("CURRENCY", "usd"),
+    ],
+)
+def test_what_nobody_knows_is_no_setting(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match="Input should be"):
+        made(**{name: value})
 
 
 async def test_a_statement_may_not_outlive_its_operation_and_a_wrong_setting_is_told_in_words(tmp_path: Path) -> None:
