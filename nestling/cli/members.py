@@ -81,6 +81,25 @@ def erase(
         _refuse(answer)
 
 
+@app.command("check-proof")
+def check_proof(
+    proof: Annotated[
+        Path, typer.Argument(help="A file that `proveConsent` of the API wrote.", exists=True, dir_okay=False)
+    ],
+) -> None:
+    """Say whether a proof of consent is as this installation wrote it, word for word."""
+    from domain.gateway import suppressions
+    from domain.people.consent_proofs import is_genuine
+
+    suppressions.use_key(settings().ADDRESS_HASH_KEY.get_secret_value().encode())
+    if not is_genuine(proof.read_text("utf-8", errors="replace")):
+        typer.echo(
+            "Not genuine: it was changed, or another installation (another ADDRESS_HASH_KEY) wrote it.", err=True
+        )
+        raise typer.Exit(1)
+    typer.echo("Genuine: this installation wrote it as it is.")
+
+
 def _run(work: Coroutine[Any, Any, T]) -> T:
     from nestling.opening import database, services
 

@@ -1,6 +1,7 @@
 """nestling score: train and judge, score everybody, and hand predictions out as files."""
 
 import asyncio
+import os
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,8 +40,10 @@ def score(
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 140  # a file has no edge, tables want one
+    folder = export.absolute() if export else None
+    if folder is not None:
+        _refuse_unwritable(folder)
     with services(settings(), say=lambda text: console.print(text, markup=False)) as opened:
-        folder = export.absolute() if export else None
         report = asyncio.run(_run(opened, as_of, folder, console))
     show(report, console)
     if export is not None:
@@ -52,7 +55,7 @@ async def _run(opened: Settings, as_of: date | None, export: Path | None, consol
     from domain.platform.clock import business_day
     from nestling.opening import NotReady, database
     from nestling.wiring import worker_config
-    from workers.scoring.job import run
+    from workers.scoring.job import ScoringFailed, run
 
     async with database(opened):
         today = await business_day(opened.TIME_ZONE)
@@ -67,7 +70,19 @@ async def _run(opened: Settings, as_of: date | None, export: Path | None, consol
         def say(text: str) -> None:
             console.print(f"  {text}", markup=False)
 
-        return await run(worker_config(opened), cut_off, is_live=cut_off == today, export=export, say=say)
+        try:
+            return await run(worker_config(opened), cut_off, is_live=cut_off == today, export=export, say=say)
+        except ScoringFailed as failed:
+            raise NotReady(f"Scoring failed, and live scores stay as they were. What it said last:\n{failed}") from None
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Raise NotReady where the export could not be written: minutes of work would have nowhere to go."""
+    from nestling.opening import NotReady
+
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise NotReady(f"--export {folder}: {there} is no folder that you may write into. Name another.")
 
 
 async def _refuse_without_buyers(cut_off: date, zone: ZoneInfo) -> None:

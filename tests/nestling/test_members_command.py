@@ -4,11 +4,26 @@ import json
 import stat
 from pathlib import Path
 
+from domain.people.consent_proofs import ConsentProved, prove
 from domain.people.members import Member
 from domain.platform.accounts import Account
 from domain.platform.roles import Role
-from tests.factories import any_id, make_actor, make_member, make_reachable
-from tests.nestling.commands import several
+from domain.platform.sources import Channel, Purpose
+from tests.factories import any_id, make_actor, make_consent, make_member, make_reachable
+from tests.nestling.commands import nestling, several
+
+
+async def test_a_proof_of_consent_is_checked_by_whoever_gets_it_back(db: str, tmp_path: Path) -> None:
+    given = await make_consent(await make_member(), Purpose.CARE, Channel.SMS)
+    proved = await prove(await make_actor(Role.OPERATOR), given.id)
+    assert isinstance(proved, ConsentProved)
+    for name, text in (("as-written", proved.document), ("changed", proved.document.replace("GRANTED", "WITHDRAWN"))):
+        (tmp_path / name).write_text(text)
+    key = {"ADDRESS_HASH_KEY": "a key for tests only, thirty-two characters"}
+    told = [await nestling(tmp_path, db, "member", "check-proof", name, **key) for name in ("as-written", "changed")]
+    assert [(one.returncode, (one.stdout + one.stderr).partition(":")[0]) for one in told] == [
+        (0, "Genuine"), (1, "Not genuine"),
+    ]  # fmt: skip
 
 
 async def test_an_operator_hands_out_and_erases(db: str, tmp_path: Path) -> None:

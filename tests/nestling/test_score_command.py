@@ -18,9 +18,11 @@ async def test_it_tells_what_it_made_and_refuses_what_cannot_be_known(db: str, t
     for number, member in enumerate(members):
         for week in range(4):
             await make_order(member, NOON - timedelta(days=7 * week + number + 1), product=diapers)
-    scored, tomorrow, unread, before = await together(
+    (tmp_path / "file").touch()
+    scored, tomorrow, unread, before, nowhere = await together(
         tmp_path, db, "score --export out", "score --as-of 2017-12-16", "score --as-of 16.12.2017",
         "score --as-of 2017-06-01 --export none",
+        "score --export file/out",
     )  # fmt: skip
     assert scored.returncode == 0, scored.stderr
     assert "As of 2017-12-15: 8 members, 32 orders." in scored.stdout
@@ -39,4 +41,6 @@ async def test_it_tells_what_it_made_and_refuses_what_cannot_be_known(db: str, t
     assert "in the 90 days before 2017-06-01" in before.stderr
     assert "The purchases go from 2017-11-16 to 2017-12-14" in before.stderr
     assert not (tmp_path / "none").exists()
-    assert "Traceback" not in tomorrow.stderr + unread.stderr
+    assert nowhere.returncode == 1
+    assert "file is no folder that you may write into" in " ".join(nowhere.stderr.split())
+    assert "Traceback" not in tomorrow.stderr + unread.stderr + nowhere.stderr
