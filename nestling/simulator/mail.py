@@ -24,7 +24,8 @@ class Catcher:
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[Any]
     ) -> str:
-        if REFUSED.match(address):
+        if REFUSED.match(address):  # before the letter, which alone says its key
+            await self._log.append(Line(now(), "EMAIL", PROVIDER, "", "", sha256(address), "", "refused", "550", ""))
             return "550 no such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"

@@ -53,7 +53,7 @@ class SmsProvider:
         self._taken: dict[str, Taken] = {}
         self._busy: dict[str, asyncio.Lock] = {}
         for line in known:
-            if line.channel == "SMS":
+            if line.channel == "SMS" and line.to_hash:  # it was understood
                 self._requests[line.key] += 1
                 if line.effect != "none":
                     taken = Taken(line.provider_ref, line.body_sha256, line.effect == "refused")
@@ -64,7 +64,7 @@ class SmsProvider:
         if request.path == "/live":
             return Answer(200, {"messages": len(self._taken)})
         if request.headers.get("authorization") != f"Bearer {self._token}":
-            return Answer(401, {"error": "unauthorised"})
+            return await self._not_taken(request, Answer(401, {"error": "unauthorised"}))
         if request.path != "/messages":
             return Answer(404, {"error": "no such path"})
         if request.method == "GET":
@@ -83,7 +83,7 @@ class SmsProvider:
             asked = json.loads(request.body)
             to, text, ref = str(asked["to"]), str(asked["text"]), str(asked["client_ref"])
         except (ValueError, KeyError, TypeError):
-            return Answer(400, {"error": "unreadable"})
+            return await self._not_taken(request, Answer(400, {"error": "unreadable"}))
         key = request.headers.get("idempotency-key") or ref
         lock = self._busy.setdefault(key, asyncio.Lock())
         async with lock:  # two requests with one key: the second sees what the first did
@@ -91,6 +91,12 @@ class SmsProvider:
         if not lock.locked():
             self._busy.pop(key, None)
         return ending
+
+    async def _not_taken(self, request: Request, answer: Answer) -> Answer:
+        if request.method == "POST":
+            key, body = request.headers.get("idempotency-key", ""), sha256(request.body)
+            await self._log.append(Line(now(), "SMS", PROVIDER, key, "", "", body, "none", str(answer.status), ""))
+        return answer
 
     async def _take(self, key: str, ref: str, to: str, text: str) -> Ending:
         drawn = turn(self._script, self._seed, key, self._requests[key])
