@@ -152,7 +152,7 @@ async def release(request: Request) -> Response:
     viewer, form = await _posted(request)
     if isinstance(viewer, Response):
         return viewer
-    lease = {"taskId": form["task"], "fence": int(form["fence"]), "reason": form.get("reason") or "desk"}
+    lease = {"taskId": form["task"], "fence": int(form["fence"]), "reason": form.get("reason") or "OTHER"}
     answer = await wish(request, viewer, "release_callback", input=lease, key=form["key"])
     if answer["__typename"] != "CallbackReleased":
         return back_to("/desk", problem=answer["__typename"])
