@@ -35,7 +35,7 @@ from api.projection.selections import declared
 
 MOST_BODY_BYTES = 256 * 1024
 MOST_CHARACTERS = 50_000  # of a document: graphql-core reads strings and comments one by one
-MOST_TOKENS = 1_500
+MOST_TOKENS = 2_000
 MOST_NAME = 100  # characters of a name or number: errors repeat them
 MOST_DEFINITIONS = 100  # operations and fragments of one document
 MOST_DIRECTIVES = 100
@@ -43,6 +43,7 @@ MOST_DEPTH = 12  # `edges` and `node` of connections not counted
 MOST_ALIASES = 30
 MOST_ROOTS = 10
 MOST_ROWS = 5_000
+MOST_LISTS = 1_500  # of a document, those of fragments counted where they are spread
 MOST_FIELDS = 4_000  # of a document, those of fragments counted where they are spread
 MOST_VALUES = 500  # items of all lists and objects in the variables or literals of one operation
 MOST_ERRORS = 10
@@ -175,7 +176,7 @@ class Scales:
             total.aliases += weight.aliases
             total.fields += weight.fields
             total.values += weight.values
-            if len(weight.rows) + len(rows) > MOST_TOKENS:
+            if len(weight.rows) + len(rows) > MOST_LISTS:
                 rows = [Rows(MOST_ROWS + 1, ())]  # fragments that double: too many whatever they ask for
             else:
                 rows += weight.rows
