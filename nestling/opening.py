@@ -113,8 +113,8 @@ async def lacks(settings: Settings) -> list[str]:
 
 
 async def refuse_demo_leftovers(settings: Settings) -> None:
-    """Production never starts on what a demo left in the database: accounts or tokens whose passwords stand in a
-    README, and a clock by which care goes out on another day."""
+    """Production never starts on what a demo left in the database: accounts or tokens that a terminal showed,
+    and a clock by which care goes out on another day."""
     if not settings.is_production:
         return
     reader = await asyncpg.connect(settings.DATABASE_URL)

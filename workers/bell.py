@@ -1,4 +1,4 @@
-"""The bell: arq on Redis. It wakes workers and runs the jobs that somebody asks for; the rows say what there is to do.
+"""The bell: arq on Redis. It wakes workers, whatever job somebody asks for; the rows say what there is to do.
 
 arq's own loop ends when Redis dies, loses jobs on FLUSHALL and repeats others: so it is supervised here, every job
 means "wake up and look", and nothing notices when it is gone but for up to a second's delay.

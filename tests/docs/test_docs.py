@@ -1,4 +1,4 @@
-"""The papers: links lead somewhere, what is drawn is in step, and nothing names the machine it was written on."""
+"""The papers: links lead somewhere, what is drawn is in step, and each decision names what enforces it."""
 
 import re
 import subprocess

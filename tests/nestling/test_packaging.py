@@ -8,7 +8,11 @@ LAYERS = {"api", "workers", "channels", "domain", "migrations", "nestling"}
 
 
 def test_locks_name_no_hosts() -> None:
-    locks = [ROOT / "requirements.lock", *(p for p in ROOT.glob("*/package-lock.json") if p.parent.name != ".venv")]
+    listed = subprocess.run(
+        ["git", "ls-files", "*package-lock.json"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    locks = [ROOT / "requirements.lock", *(ROOT / name for name in listed.stdout.splitlines())]
+    assert ROOT / "tests" / "api" / "audit" / "package-lock.json" in locks
     for lock in locks:
         assert "://" not in lock.read_text(), lock
 
