@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     DATABASE_POOL_SIZE: int = Field(
         default=10,
         ge=2,
-        description="Connections of a pool: one a process; in web processes one more to read, and a fifth for strangers.",
+        description="Connections of a pool: one a process; in web processes one more to read, a fifth for strangers.",
     )
     STATEMENT_TIMEOUT: float = Field(
         default=5.0,
