@@ -13,6 +13,7 @@ from domain.care.dispositions import PROMISE_PRIORITY, PROMISE_WINDOW, NextStep,
 from domain.care.interactions import NOTE_LENGTH, Direction, Heard, InteractionKind, Note, write_interaction
 from domain.care.leases import LeaseLost, TaskClosed, TaskNotFound, holding
 from domain.care.promises import wrong_hour
+from domain.care.redecisions import decide_promise
 from domain.care.withdrawals import cancel_calls
 from domain.database import connection
 from domain.gateway.suppressions import Suppressed, SuppressionReason, suppress, take_back, written
@@ -280,6 +281,7 @@ async def _promise(
             PROMISE_PRIORITY, actor.staff_id, outcome_plan.promise_at + PROMISE_WINDOW, now, words,
         ],
     )  # fmt: skip
+    await decide_promise(promise_id, now)
     await announce(CALLBACK_LIST, promise_id)
     return promise_id
 

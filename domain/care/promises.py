@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.care.callbacks import CallbackKind, Disposition
 from domain.care.dispositions import PROMISE_PRIORITY, PROMISE_WINDOW, wrong_time
-from domain.care.redecisions import call_at
+from domain.care.redecisions import call_at, decide_promise
 from domain.database import connection
 from domain.outreach.hours import zone
 from domain.people.identities import callable_phones
@@ -117,5 +117,6 @@ async def open_promise(
             PROMISE_PRIORITY, actor.staff_id, actor.store_id, at + PROMISE_WINDOW, now,
         ],
     )  # fmt: skip
+    await decide_promise(task_id, now)
     await announce(CALLBACK_LIST, task_id)
     return task_id

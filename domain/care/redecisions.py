@@ -2,30 +2,38 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+import orjson
+
+from domain.care.callbacks import CallbackKind
 from domain.care.withdrawals import is_answered
+from domain.commerce.products import FormulaClass
 from domain.database import connection
-from domain.outreach.contactability import decide
-from domain.outreach.decisions import Verdict
-from domain.outreach.hours import next_open
+from domain.outreach.call_briefs import talking_points
+from domain.outreach.contactability import Answer, decide
+from domain.outreach.decisions import Decision, Verdict
+from domain.outreach.facts import Snapshot, Wording, snapshot_to_json
+from domain.outreach.hours import next_open, zone
+from domain.outreach.intents import CallBrief, Intent
 from domain.outreach.law.packs import hours_for
 from domain.outreach.reasons import Reason
-from domain.outreach.snapshots import take_again
+from domain.outreach.snapshots import take, take_again
 from domain.people.consents import ConsentState, in_force
 from domain.people.identities import callable_phones
-from domain.people.members import MemberStatus
 from domain.platform.changes import CALLBACK_LIST, announce
+from domain.platform.clock import local_day
 from domain.platform.sources import Channel, Purpose
+from domain.stages.engine import youngest_months
 
 PROMISED = f"""
-SELECT t.member_id, t.purpose, m.status, m.jurisdiction, m.time_zone, s.time_zone AS store_zone,
-    coalesce(b.stopped_at IS NOT NULL, false) AS is_lost,
-    EXISTS (SELECT 1 FROM identities i WHERE i.member_id = m.id AND i.kind = 'PHONE') AS has_phone,
-    {in_force("m.id", "t.purpose", "'CALL'", "t.baby_id", since="t.created_at")} AS consent
-FROM callback_tasks t JOIN members m ON m.id = t.member_id LEFT JOIN stores s ON s.id = m.store_id
-LEFT JOIN babies b ON b.id = t.baby_id
-WHERE t.id = $1
+SELECT t.member_id, t.baby_id, t.purpose, t.intent_key, t.reason_code, t.not_before, t.expires_at,
+    t.talking_points::text AS talking_points,
+    (SELECT d.snapshot::text FROM decisions d WHERE d.id = t.decision_id) AS wished_before,
+    EXISTS (SELECT 1 FROM identities i WHERE i.member_id = t.member_id AND i.kind = 'PHONE') AS has_phone,
+    {in_force("t.member_id", "t.purpose", "'CALL'", "t.baby_id", since="t.created_at")} AS consent
+FROM callback_tasks t WHERE t.id = $1
 """
 
 
@@ -38,13 +46,17 @@ async def may_still_call(task_id: UUID, now: datetime) -> bool:
     rows = await connection().execute_query_dict("SELECT message_id FROM callback_tasks WHERE id = $1", [task_id])
     message_id = rows[0]["message_id"]
     taken = (await take_again([message_id], now)).get(message_id) if message_id else None
+    until = now + timedelta(days=7)
     if taken is None:
-        reason, possible_at = await _promised(task_id, now)
+        row = (await connection().execute_query_dict(PROMISED, [task_id]))[0]
+        snapshot = await _promised(row, now, now, until)
     else:
         # The message holds its slot of her week already, and the task keeps its own times.
-        answer = decide(replace(taken.snapshot, week_touches=0, not_before=now, expires_at=now + timedelta(days=7)))
-        is_final = answer.verdict is Verdict.SUPPRESS
-        reason, possible_at = answer.primary_reason, None if is_final else answer.next_possible_at
+        snapshot = replace(taken.snapshot, week_touches=0, not_before=now, expires_at=until)
+    answer = decide(snapshot)
+    await _keep(snapshot, answer)
+    reason = answer.primary_reason
+    possible_at = None if answer.verdict is Verdict.SUPPRESS else answer.next_possible_at
     if possible_at is None and reason is Reason.OK and await is_answered(task_id):
         reason = Reason.REASON_GONE
     if reason is Reason.OK:
@@ -58,30 +70,70 @@ async def may_still_call(task_id: UUID, now: datetime) -> bool:
     return False
 
 
-async def _promised(task_id: UUID, now: datetime) -> tuple[Reason, datetime | None]:
-    """What stands in the way of a call that she asked for herself, and when it ends by itself.
+async def decide_promise(task_id: UUID, now: datetime) -> None:
+    """Decide the call that was promised just now, and note on its task what the law lets nobody say on it.
 
-    Her asking is the consent to this one call, so only a consent that she withdrew since is in its way.
+    In the caller's transaction. A promise that nobody could keep was refused before, so this finds when it may be kept.
     """
     row = (await connection().execute_query_dict(PROMISED, [task_id]))[0]
-    if row["status"] != MemberStatus.ACTIVE:
-        return Reason.MEMBER_ERASED if row["status"] == MemberStatus.ERASED else Reason.MEMBER_BLOCKED, None
-    if row["is_lost"]:
-        return Reason.LOSS, None
-    if row["consent"] == ConsentState.WITHDRAWN:
-        return Reason.CONSENT_WITHDRAWN, None
-    if row["has_phone"] and not await callable_phones(row["member_id"]):
-        return Reason.SUPPRESSED_ADDRESS, None
-    possible_at = call_at(now, row["jurisdiction"], Purpose(row["purpose"]), row["time_zone"], row["store_zone"])
-    return (Reason.OK, None) if possible_at == now else (Reason.QUIET_HOURS, possible_at)
+    snapshot = await _promised(row, now, row["not_before"], row["expires_at"])
+    decision = await _keep(snapshot, decide(snapshot))
+    points = orjson.loads(row["talking_points"])
+    ages = [youngest_months(child.dates, local_day(now, zone(snapshot.zones[0]))) for child in snapshot.children]
+    known = {point["code"] for point in points}
+    lawful = talking_points(CallbackKind.PROMISE, snapshot.jurisdiction, ages)
+    points += [point for point in lawful if point["code"] not in known]
+    await connection().execute_query(
+        "UPDATE callback_tasks SET decision_id = $2, talking_points = $3::text::jsonb WHERE id = $1",
+        [task_id, decision.id, orjson.dumps(points).decode()],
+    )
 
 
-def call_at(at: datetime, jurisdiction: str, purpose: Purpose, zone: str, store_zone: str | None) -> datetime:
+async def _promised(row: dict[str, Any], now: datetime, not_before: datetime, expires_at: datetime) -> Snapshot:
+    """What contactability looks at, of a call that she asked for herself.
+
+    Her asking is the consent to this one call, so only a consent that she withdrew since is in its way. It takes
+    nothing of her weekly attention, and who promised knows the words. Any number of hers will do; when none is
+    known, who called before knows one.
+    """
+    before = orjson.loads(row["wished_before"] or "{}")  # of the call in which she asked for this one
+    intent = Intent(
+        row["member_id"], Channel.CALL, Purpose(row["purpose"]), "call.PROMISE", row["intent_key"], not_before,
+        expires_at, row["baby_id"],
+        formula_class=FormulaClass(before.get("formula_class", FormulaClass.NONE)),
+        has_reward=before.get("has_reward", False), is_about_babies=before.get("is_about_babies", False),
+        call=CallBrief(CallbackKind.PROMISE, row["reason_code"], {}, [], 0.0),
+    )  # fmt: skip
+    (taken,) = await take([intent], now)
+    found, hours = taken.snapshot, hours_for(taken.snapshot.jurisdiction, Channel.CALL, intent.purpose)
+    is_callable = not row["has_phone"] or bool(await callable_phones(row["member_id"]))
+    has_common_hour = next_open(max(now, not_before), found.zones, hours) is not None
+    return replace(
+        found,
+        zones=found.zones if has_common_hour else found.zones[:1],
+        consent=ConsentState.WITHDRAWN if row["consent"] == ConsentState.WITHDRAWN else ConsentState.GRANTED,
+        suppression=None if is_callable else found.suppression or Reason.SUPPRESSED_ADDRESS.value,
+        has_address=True,
+        wording=Wording(0, taken.language, intent.purpose, FormulaClass.NONE, False),
+        week_touches=0,
+    )
+
+
+async def _keep(snapshot: Snapshot, answer: Answer) -> Decision:
+    return await Decision.create(
+        member_id=snapshot.member_id, intent_key=snapshot.intent_key, channel=snapshot.channel,
+        purpose=snapshot.purpose, verdict=answer.verdict, primary_reason=answer.primary_reason,
+        reasons=list(answer.reasons), next_possible_at=answer.next_possible_at,
+        snapshot=snapshot_to_json(snapshot), rules_version=answer.rules_version, decided_at=snapshot.at,
+    )  # fmt: skip
+
+
+def call_at(at: datetime, jurisdiction: str, purpose: Purpose, own_zone: str, store_zone: str | None) -> datetime:
     """The first moment from `at` on at which she may be called: `at` itself within contact hours. Pure.
 
     As contactability has it: hours run where she lives and where her store is. When these never meet, hers count.
     """
     hours = hours_for(jurisdiction, Channel.CALL, purpose)
-    zones = (zone, store_zone) if store_zone else (zone,)
-    found = next_open(at, zones, hours) or next_open(at, (zone,), hours)
+    zones = (own_zone, store_zone) if store_zone else (own_zone,)
+    found = next_open(at, zones, hours) or next_open(at, (own_zone,), hours)
     return found or at

@@ -27,6 +27,9 @@ from domain.commerce.staff import RowScope
 from domain.database import connection
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.outreach.call_reasons import say_why
+from domain.outreach.contactability import decide
+from domain.outreach.decisions import Decision, Verdict
+from domain.outreach.facts import snapshot_from_json
 from domain.people.consents import ConsentState
 from domain.people.members import Member, MemberStatus
 from domain.platform.actors import Actor
@@ -83,6 +86,36 @@ async def test_a_promise_in_the_store_is_hers_to_keep_and_says_what_was_promised
     assert await state_of(interaction_id) == PromiseState.OPEN
     asked = await Question.filter(interaction_id=interaction_id).order_by("place")
     assert [(one.text, one.answered_at) for one in asked] == [("When do teeth come?", None), ("Does it hurt?", None)]
+
+
+async def test_a_promise_is_decided_when_it_is_made_and_again_when_it_is_due(nora: Actor) -> None:
+    """By the one function, stored with all it looked at; and the law that binds other calls binds this one."""
+    _, interaction_id, task_id = await promised(nora)
+    made = await Decision.get(intent_key=f"promise:{interaction_id}")
+    assert (made.verdict, made.primary_reason, made.next_possible_at) == (Verdict.HOLD, "TOO_EARLY", TUESDAY)
+    task = await CallbackTask.get(id=task_id)
+    assert task.decision_id == made.id
+    codes = {point["code"] for point in task.talking_points}
+    assert codes == {"NO_FORMULA_PROMOTION", "FORMULA_LAW_BINDS", "NO_MEDICAL_ADVICE"}
+    await set_business_clock(TUESDAY)
+    assert isinstance(await queues.take_next(nora), Lease)
+    due = await Decision.get(intent_key=f"promise:{interaction_id}", verdict=Verdict.SEND)
+    for stored in (made, due):
+        assert decide(snapshot_from_json(stored.snapshot)).reasons == tuple(stored.reasons)
+
+
+async def test_what_is_promised_at_the_end_of_a_call_is_told_once_what_not_to_say(nora: Actor) -> None:
+    _, _, task_id = await promised(nora)
+    await set_business_clock(TUESDAY)
+    lease = await queues.take_next(nora)
+    assert isinstance(lease, Lease)
+    later = TUESDAY + timedelta(hours=2)
+    logged = await outcomes.log_outcome(nora, task_id, lease.fence, Disposition.CALL_LATER, "", later)
+    assert isinstance(logged, OutcomeLogged)
+    first, again = await CallbackTask.get(id=task_id), await CallbackTask.get(id=logged.promise_task_id)
+    assert first.talking_points == again.talking_points
+    decision = await Decision.get(id=again.decision_id)
+    assert (decision.primary_reason, decision.next_possible_at) == ("TOO_EARLY", later)
 
 
 @pytest.mark.parametrize(
