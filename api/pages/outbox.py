@@ -45,6 +45,7 @@ OFF_THE_WAY = [state for name in ("HELD", "NOT_SENT", "UNCLEAR", "FAILED", "EXPI
 DECIDED = {"SEND": "", "HOLD": MessageState.HELD.value, "SUPPRESS": MessageState.SUPPRESSED.value}
 """The state that each verdict leads to by itself."""
 CHANNELS = (Channel.SMS, Channel.EMAIL, Channel.CALL)
+FILTERS = ("show", "channel", "purpose", "member")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Wanted:
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Wanted":
         """What was asked for, without what nobody could have chosen."""
-        chosen = {name: str(given.get(name) or "") for name in ("show", "channel", "purpose", "member")}
+        chosen = {name: str(given.get(name) or "") for name in FILTERS}
         known = {"show": GROUPS, "channel": CHANNELS, "purpose": Purpose.__members__}
         return cls(**{name: value for name, value in chosen.items() if value in known.get(name, [value])})
 
@@ -77,7 +78,9 @@ async def show(request: Request) -> Response:
     viewer = await viewer_of(request, "outbox")
     if isinstance(viewer, Response):
         return viewer
-    return await _page(request, viewer, Wanted.of(request.query_params), after=request.query_params.get("after"))
+    wanted = Wanted.of(request.query_params)
+    misread = any(value and not getattr(wanted, name) for name in FILTERS for value in [request.query_params.get(name)])
+    return await _page(request, viewer, wanted, after=request.query_params.get("after"), misread=misread)
 
 
 async def narrow(request: Request) -> Response:
@@ -97,9 +100,17 @@ async def narrow(request: Request) -> Response:
 
 
 async def _page(
-    request: Request, viewer: Viewer, wanted: Wanted, *, after: str | None = None, looked_for: str = ""
+    request: Request,
+    viewer: Viewer,
+    wanted: Wanted,
+    *,
+    after: str | None = None,
+    looked_for: str = "",
+    misread: bool = False,
 ) -> Response:
-    """The messages that are wanted; `looked_for`: the card or id of nobody whom the viewer may see."""
+    """The messages that are wanted; `looked_for`: the card or id of nobody whom the viewer may see; `misread`: the
+    address named a filter that there is not.
+    """
     member = None
     if wanted.member:
         member = ((await ask(request, viewer, "outbox_member", id=wanted.member)).get("data") or {}).get("member")
@@ -120,6 +131,7 @@ async def _page(
         member_name=member["name"] if member else "",
         q=looked_for,
         nobody=bool(looked_for),
+        misread=misread,
         channels=[channel.value for channel in CHANNELS],
         purposes=[purpose.value for purpose in Purpose],
         group=wanted.show,

@@ -214,6 +214,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "filter_apply": ("Show", "显示"),
     "filter_clear": ("Show all again", "清除筛选"),
     "filter_only_to": ("Only to {name}.", "仅显示发给{name}的消息。"),
+    "filter_misread": (
+        "The address names a filter that there is not: it was left out.",
+        "地址中的筛选条件不存在，已忽略。",
+    ),
     "filter_nobody": (
         "No member whom you may see has this card or id.",
         "您可查看的会员中没有此卡号或编号。",

@@ -1,6 +1,8 @@
 """The shipped limits: what people really ask passes, what is meant to hurt is refused before any SQL, quickly."""
 
 import gc
+import json
+import re
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -38,25 +40,12 @@ PAGE_VARIABLES: dict[str, dict[str, Any]] = {
     "outbox_mail": {"id": "Message:01900000-0000-7000-8000-000000000000"},
     "store_member": {"id": "Member:01900000-0000-7000-8000-000000000000"},
 }
-VARIABLES: dict[str, dict[str, Any]] = {
-    "profile_by_phone": {"phone": "+12125550100"},
-    "find_members": {"text": "0100"},
-    "members_in_a_stage": {"stage": "NEWBORN"},
-    "stage_entries": {"stage": "MONTHS_6_12", "from": "2017-12-15", "to": "2018-01-14"},
-    "take_next_callback": {"key": "k"},
-    "log_callback_outcome": {"input": {"taskId": "CallbackTask:x", "fence": 1, "disposition": "REACHED"}, "key": "k"},
-    "register_member": {"input": {"phone": "+12125550100"}, "key": "k"},
-    "record_consent": {
-        "input": {"memberId": "Member:x", "purpose": "CARE", "channel": "SMS", "state": "WITHDRAWN", "how": "call"},
-        "key": "k",
-    },
-    "send_message": {
-        "input": {"memberId": "Member:x", "channel": "SMS", "purpose": "SERVICE", "text": "Your crib is here."},
-        "key": "k",
-    },
-    "open_member_token": {"identity": {"kind": "PHONE", "value": "+12125550100"}, "key": "k"},
-    "timeline_changed": {"member": "Member:x"},
-}
+
+
+def variables_of(example: str) -> dict[str, Any]:
+    """As the example's own comment says them."""
+    said = re.search(r"^# Variables: (.*)$", example, re.MULTILINE)
+    return json.loads(said[1]) if said else {}
 
 
 def context(*, is_production: bool = False, role: Role | None = Role.OPERATOR) -> ApiContext:
@@ -73,7 +62,8 @@ def codes(query: str, variables: dict[str, Any] | None = None, **who: Any) -> li
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_pass(example: Path) -> None:
-    assert codes(example.read_text(), VARIABLES.get(example.stem, {}), is_production=True) == []
+    text = example.read_text()
+    assert codes(text, variables_of(text), is_production=True) == []
 
 
 async def test_the_queries_of_examples_and_pages_answer_on_the_fast_way(ask: Ask) -> None:
@@ -82,9 +72,8 @@ async def test_the_queries_of_examples_and_pages_answer_on_the_fast_way(ask: Ask
     for name, text in [*((path.stem, path.read_text()) for path in EXAMPLES), *pages.items()]:
         kinds = {getattr(node, "operation", None) for node in parse(text).definitions} - {None}
         if kinds == {OperationType.QUERY}:
-            answer = await ask(
-                operator, text, **(PAGE_VARIABLES if text is pages.get(name) else VARIABLES).get(name, {})
-            )
+            given = PAGE_VARIABLES.get(name, {}) if text is pages.get(name) else variables_of(text)
+            answer = await ask(operator, text, **given)
             assert answer.data, name
             asked += 1
     assert asked == 16, "a query more, or less: is it asked here?"

@@ -602,9 +602,12 @@ async def test_the_outbox_says_whom_it_counts_and_what_accepted_means(db: str, s
         assert chinese in await page.inner_text("main")
         await expect(page.locator("article")).to_have_count(2 if scope is RowScope.ALL else 0)
     page = await _sign_in(browser, site, Role.OPERATOR)
+    assert await page.locator(".notice.warn").count() == 0
     told = [await article.inner_text() for article in await page.locator("article").all()]
     assert ["no later receipt is expected" in one for one in told] == ["E-MAIL" in one.upper() for one in told]
     assert sum("its receipt is awaited" in one for one in told) == 1
+    await page.goto(f"{site}/outbox?show=BOGUS")
+    assert "a filter that there is not" in await page.inner_text(".notice.warn")
 
 
 async def test_the_outbox_tells_what_became_of_a_message_beside_what_was_decided(

@@ -132,8 +132,8 @@ def _choose(known: Rows, judged: Judgement | None) -> tuple[str, str]:
     if judged is None:
         return SPARE, "too little history to judge a model on: the RFM logistic regression serves"
     if not judged.is_better:
-        return SPARE, "LightGBM was worse than the RFM logistic regression, which serves"
-    return FOREST, "LightGBM was no worse than the RFM logistic regression"
+        return SPARE, judging.doubt("AUC", judged.difference, MARGIN) + ", so the RFM logistic regression serves"
+    return FOREST, "LightGBM is surely no worse than the RFM logistic regression"
 
 
 def _judge(known: dict[date, Rows], last: date, before: Rows, threads: int) -> Judgement | None:

@@ -139,8 +139,8 @@ def _choose(known: dict[date, Labelled], judged: Judgement | None) -> tuple[str,
     if judged is None:
         return SPARE, "too little history to judge a model on: popularity serves"
     if not judged.is_better:
-        return SPARE, "LightGBM was worse than popularity, which serves"
-    return FOREST, "LightGBM was no worse than popularity"
+        return SPARE, judging.doubt("NDCG@10", judged.difference, MARGIN) + ", so popularity serves"
+    return FOREST, "LightGBM is surely no worse than popularity"
 
 
 def _judge(

@@ -25,6 +25,13 @@ class Figure:
         return [round(part, 5) if np.isfinite(part) else None for part in (self.value, self.low, self.high)]
 
 
+def doubt(metric: str, difference: Figure, margin: float) -> str:
+    """Why a model is not taken though its figures may be the higher: how far below it could lie on other members."""
+    if not np.isfinite(difference.low):
+        return "LightGBM could not be compared"
+    return f"LightGBM may be worse: its {metric} could lie {-difference.low:.3f} below, and {margin:g} is what we take"
+
+
 def resamples(size: int) -> Floats:
     """How often each member is drawn, one row a resample. The same for every model: differences are paired."""
     drawn = np.random.default_rng(SEED).integers(0, max(size, 1), (RESAMPLES, size))
