@@ -187,6 +187,33 @@ async def test_on_a_phone_the_call_comes_before_the_list(db: str, site: str, bro
     await expect(page.locator("button[accesskey=n]")).to_have_count(0)  # one call at a time
 
 
+async def _alt(page: Page, key: str) -> None:
+    """As a keyboard sends it: what Playwright's own `press` sends is no access key."""
+    session = await page.context.new_cdp_session(page)
+    for kind in ("rawKeyDown", "char", "keyUp"):
+        said = "" if kind == "keyUp" else key
+        event = {"type": kind, "modifiers": 1, "key": key, "text": said, "unmodifiedText": said}
+        await session.send("Input.dispatchKeyEvent", {**event, "windowsVirtualKeyCode": ord(key.upper())})
+    await session.detach()
+
+
+async def test_calls_are_worked_by_the_keys_that_the_page_names(db: str, site: str, browser: Browser) -> None:
+    await set_business_clock(NOON)
+    first = await make_task(await _family(), priority=2.0)
+    await make_task(await make_member(full_name="Mia Reed", phone="+12025550111"), priority=1.0)
+    page = await _sign_in(browser, site, Role.CONSULTANT)
+    await _alt(page, "n")
+    await expect(page.locator("main")).to_contain_text("Emma Johnson")
+    await _alt(page, "2")
+    named = await page.locator("label", has=page.locator("input[name=disposition]:checked")).inner_text()
+    assert "Alt+2" in named
+    await _alt(page, "l")
+    await expect(page.locator("main")).to_contain_text("Mia Reed")
+    await _alt(page, "u")
+    await expect(page.locator("main")).to_contain_text("Taken back: the call is yours again.")
+    assert (await CallbackTask.get(id=first.id)).state == CallbackState.LEASED
+
+
 async def test_an_empty_desk_offers_nothing_to_take(db: str, site: str, browser: Browser) -> None:
     await set_business_clock(NOON)
     page = await _sign_in(browser, site, Role.ADVISOR)
