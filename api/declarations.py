@@ -5,7 +5,7 @@ index gives a page its order. Whatever does not hold is told at once and in one 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -158,27 +158,30 @@ def _starts(indexed: Sequence[str], columns: Sequence[str]) -> bool:
 
 async def check_declarations(schema: Schema) -> None:
     """Raise for declarations that this database does not keep. Takes a few milliseconds."""
-    catalogue = await read_catalogue()
+    fields = list(declarations(schema))
+    catalogue = await read_catalogue(one.source.rows for one in fields if isinstance(one.source, Relation))
     found: list[str] = []
     for name, rows in TYPES.items():
         tables = [rows.table] if PLAIN_NAME.fullmatch(rows.table) else list(rows.made_of or ())
         found += [f"{name}: there is no table {table}; name another or migrate." for table in tables
                   if table not in catalogue.columns]  # fmt: skip
-    for one in declarations(schema):
+    for one in fields:
         found += _missing(one, catalogue)
         if isinstance(one.source, Identifier) or (isinstance(one.source, Value) and one.source.column):
             found += _nullable(one, catalogue)
         if isinstance(one.source, Relation):
             found += _unheld(one, one.source, catalogue)
+            found += _lacking(one, one.source, fields, catalogue)
         if isinstance(one.source, Page):
             found += _unkeyed(one, one.source, catalogue)
     if found:
         raise WrongDeclarations(found)
 
 
-async def read_catalogue() -> Catalogue:
+async def read_catalogue(also: Iterable[str] = ()) -> Catalogue:
     assert Reads.signed_in is not None, "open_reads() first"
     items = {rows.table for rows in TYPES.values()} | {union.table for union in UNIONS.values()}
+    items |= set(also) - {""}
     names = {item for item in items if PLAIN_NAME.fullmatch(item)}
     names |= {table for name in [*TYPES, *UNIONS] for table, _ in beneath(name)}
     async with Reads.signed_in.acquire() as connection:
@@ -217,16 +220,22 @@ def _mentioned(row: str, *texts: Sql) -> list[str]:
     return [name for text in texts if isinstance(text, str) for of, name in COLUMN.findall(text) if of == row]
 
 
-def _missing(one: Declared, catalogue: Catalogue) -> Iterator[str]:
-    source, own, there = one.source, list[str](), list[str]()
+def _own(source: Source) -> list[str]:
+    """The columns of its owner's row that a field reads."""
     if isinstance(source, Identifier):
-        own = ["id"]
-    elif isinstance(source, Value):
-        own = [*_mentioned("t", source.sql, *source.texts)]
-    elif isinstance(source, Computed):
-        own = _mentioned("t", *source.family.needs.values())
-    elif isinstance(source, Relation | Page):
-        own = [ours for _, ours in source.on] + _mentioned("s", source.where)
+        return ["id"]
+    if isinstance(source, Value):
+        return [*_mentioned("t", source.sql, *source.texts)]
+    if isinstance(source, Computed):
+        return _mentioned("t", *source.family.needs.values())
+    if isinstance(source, Relation | Page):
+        return [ours for _, ours in source.on] + _mentioned("s", source.where)
+    return []
+
+
+def _missing(one: Declared, catalogue: Catalogue) -> Iterator[str]:
+    source, own, there = one.source, _own(one.source), list[str]()
+    if isinstance(source, Relation | Page):
         there = [theirs for theirs, _ in source.on] + _mentioned("t", source.where)
         there += _mentioned("t", source.order) if isinstance(source, Relation) else [name for name, _, _ in source.key]
     for target, columns in ((one.owner, own), (one.target, there)):
@@ -257,6 +266,14 @@ def _unheld(one: Declared, source: Relation, catalogue: Catalogue) -> Iterator[s
     for _, ours in source.on:
         if catalogue.has(table, ours) and not _never_null(catalogue, one.owner, ours):
             yield f"{one}: {ours} may be null; make the field nullable, or the column NOT NULL."
+
+
+def _lacking(one: Declared, source: Relation, fields: Sequence[Declared], catalogue: Catalogue) -> Iterator[str]:
+    """What stands for a type's table has all that the type reads, whatever a document asks for."""
+    if source.rows:
+        read = {name for field in fields if field.owner == one.target for name in _own(field.source)}
+        for name in sorted(read - catalogue.columns[source.rows].keys()):
+            yield f"{one}: its rows have no {name}, which {one.target} reads; add it to them."
 
 
 def _unkeyed(one: Declared, source: Page, catalogue: Catalogue) -> Iterator[str]:

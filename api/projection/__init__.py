@@ -107,6 +107,7 @@ class Relation:
     order: str = ""
     first: int | None = None  # None: one row
     permission: Permission | None = None
+    rows: str = ""  # a FROM item with the columns that the type reads, where its table is not the quickest way to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +258,10 @@ def relation(
     order: str = "",
     first: int | None = None,
     permission: Permission | None = None,
+    rows: str = "",
 ) -> Any:
     """Rows of the annotated type whose columns equal ours. `first` makes it a list and is how many by default."""
-    declared = _field(Relation(tuple(on.items()), where, order, first, permission), description)
+    declared = _field(Relation(tuple(on.items()), where, order, first, permission, rows), description)
     if first is not None:
         declared.arguments = [argument("first", int, first, f"How many at most, 1-{MOST_ROWS}.")]
     return declared

@@ -180,9 +180,10 @@ class Planner:
         ]
         sql, shape = self.object(named, target, below(nodes))
         order = f" ORDER BY {render(source.order, self.ask, target.alias)}" if source.order else ""
-        rows = f"{TYPES[named].table} {target.alias} WHERE {all_of(where)}{order}"
+        rows = f"{source.rows or TYPES[named].table} {target.alias} WHERE {all_of(where)}{order}"
         if source.first is None:
-            is_key = TYPES[named].made_of is None and any(theirs == "id" for theirs, _ in source.on)
+            is_plain = TYPES[named].made_of is None and not source.rows
+            is_key = is_plain and any(theirs == "id" for theirs, _ in source.on)
             return self._single(row, target, sql, rows, is_key=is_key), shape
         first = self.first(of, nodes[0])
         # Aggregated in the order of the rows beneath: they are sorted, and nothing is joined to them.

@@ -125,6 +125,14 @@ async def test_a_from_item_is_known_by_the_tables_beneath_it(ask: Ask) -> None:
     assert missing == "Wrong: there is no table nobodies; name another or migrate."
 
 
+async def test_rows_that_stand_for_a_types_table_have_all_that_it_reads(ask: Ask) -> None:
+    short = "(SELECT id, household_id, created_at, nickname FROM babies)"
+    fields = {"babies": (list[Baby], relation("Short.", on={"household_id": "household_id"}, rows=short, first=2))}
+    found = await told(schema_of(fields, table="members"))
+    assert "Wrong.babies: its rows have no born_on, which Baby reads; add it to them." in found
+    assert not [line for line in found if "nickname" in line or "no household_id" in line]
+
+
 def test_what_contradicts_itself_is_refused_when_the_schema_is_built() -> None:
     fields = {
         "handling_note": (str | None, column("handling_note", "For some.", Permission.READ_TAGS)),

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from api.schema.people.babies import Baby
 
 IN_FORCE = "EXISTS (SELECT 1 FROM consents_in_force f WHERE f.consent_id = {t}.id)"
+WHAT_IS_IN_FORCE = """(
+    SELECT f.consent_id AS id, f.member_id, f.purpose, f.channel, f.baby_id, f.state, f.given_at,
+        c.source, c.how, c.text_version, c.text_hash, c.store_id
+    FROM consents_in_force f LEFT JOIN consents c ON c.id = f.consent_id
+)"""
+"""As `consents`: nearly always what the summary knows is all that is asked for, and the join falls away."""
 BY_SAYING = (("given_at", "DESC", "timestamptz"), ("id", "DESC", "uuid"))
 
 

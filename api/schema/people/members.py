@@ -13,7 +13,7 @@ from api.schema.care.timeline import TimelineEntry, narrowed
 from api.schema.insight.scores import Score
 from api.schema.nodes import Node
 from api.schema.people.babies import Baby
-from api.schema.people.consents import BY_SAYING, IN_FORCE, Consent
+from api.schema.people.consents import BY_SAYING, WHAT_IS_IN_FORCE, Consent
 from api.schema.people.identities import MASK, Identity, is_her_own
 from api.schema.people.merges import Merge
 from api.schema.people.owners import OwnerAssignment
@@ -134,7 +134,7 @@ class Member(Node):
     consents: list[Consent] = relation(
         "The consent in force for each purpose and channel, in general before those about one baby.",
         on={"member_id": "id"},
-        where=IN_FORCE,
+        rows=WHAT_IS_IN_FORCE,
         order="{t}.purpose, {t}.channel, {t}.baby_id NULLS FIRST",
         first=24,
     )
