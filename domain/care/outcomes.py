@@ -12,7 +12,7 @@ from domain.care.callbacks import CallbackKind, CallbackTask, Disposition
 from domain.care.dispositions import PROMISE_PRIORITY, PROMISE_WINDOW, NextStep, Plan, plan, wrong_time
 from domain.care.interactions import NOTE_LENGTH, Direction, Heard, InteractionKind, Note, write_interaction
 from domain.care.leases import LeaseLost, TaskClosed, TaskNotFound, holding
-from domain.care.promises import wrong_hour
+from domain.care.promises import REACHED_AT, out_of_reach, wrong_hour
 from domain.care.redecisions import decide_promise
 from domain.care.withdrawals import cancel_calls
 from domain.database import connection
@@ -89,7 +89,8 @@ async def log_outcome(
 
     The attempt is on the member's timeline; suppression, withdrawn consent, cancelled calls and a promise take effect
     at once. `call_later_at` is on the business clock; outside contact hours it is refused with the next open moment,
-    because a time that two people agree on is theirs to change, while she is still on the line.
+    because a time that two people agree on is theirs to change, while she is still on the line. So is a call that
+    could never be made.
     """
     if not actor.may(Permission.WORK_CALLBACKS):
         return NotPermitted(Permission.WORK_CALLBACKS)
@@ -109,6 +110,8 @@ async def log_outcome(
         flaw = wrong_time(disposition, call_later_at, now) or wrong_hour(
             call_later_at, Purpose(task["purpose"]), member
         )
+        if flaw is None and call_later_at is not None:
+            flaw = await out_of_reach(task["member_id"], member)
         if flaw is not None:
             return ValidationError.of("callLaterAt", *flaw)
         outcome_plan = plan(
@@ -160,8 +163,8 @@ async def undo_outcome(
 async def _lock_member_of(task_id: UUID) -> dict[str, Any] | None:
     """Lock the member before the task, as everybody does who may cancel her other calls; answers her place."""
     rows = await connection().execute_query_dict(
-        "SELECT m.jurisdiction, m.time_zone, (SELECT s.time_zone FROM stores s WHERE s.id = m.store_id) AS store_zone "
-        "FROM members m WHERE m.id = (SELECT member_id FROM callback_tasks WHERE id = $1) FOR NO KEY UPDATE OF m",
+        f"SELECT {REACHED_AT} FROM members m "
+        "WHERE m.id = (SELECT member_id FROM callback_tasks WHERE id = $1) FOR NO KEY UPDATE OF m",
         [task_id],
     )
     return rows[0] if rows else None

@@ -42,11 +42,16 @@ STATE = """(
 )"""
 """The state of the promise of a row `interactions {t}`; null where nothing was promised."""
 
-PLACE = """
-SELECT m.status, m.jurisdiction, m.time_zone, s.time_zone AS store_zone,
-    EXISTS (SELECT FROM identities i WHERE i.member_id = m.id AND i.kind = 'PHONE') AS has_phone,
+REACHED_AT = """
+    m.status, m.jurisdiction, m.time_zone, (SELECT s.time_zone FROM stores s WHERE s.id = m.store_id) AS store_zone,
+    EXISTS (SELECT FROM identities i WHERE i.member_id = m.id AND i.kind = 'PHONE') AS has_phone
+"""
+"""Of a row `members m`, what `wrong_hour` and `out_of_reach` look at."""
+
+PLACE = f"""
+SELECT {REACHED_AT},
     EXISTS (SELECT FROM babies b WHERE b.id = $2 AND b.stopped_at IS NOT NULL) AS is_stopped
-FROM members m LEFT JOIN stores s ON s.id = m.store_id WHERE m.id = $1
+FROM members m WHERE m.id = $1
 """
 
 OPEN = """
@@ -85,17 +90,22 @@ async def promise_flaw(member_id: UUID, baby_id: UUID | None, at: datetime, now:
     flaw = wrong_time(Disposition.CALL_LATER, at, now) or wrong_hour(at, Purpose.SERVICE, member)
     if flaw is not None:
         return ValidationError.of("promise.callAt", *flaw)
-    if member["status"] != MemberStatus.ACTIVE:
-        return ValidationError.of("promise", "She is blocked: nobody may call her.", "该会员已停用，不能致电。")
     if member["is_stopped"]:
         return ValidationError.of(
             "promise",
             "Content about this baby was stopped: promise the call without the baby.",
             "此宝宝的相关内容已停止：请不要针对该宝宝约定回访。",
         )
+    flaw = await out_of_reach(member_id, member)
+    return None if flaw is None else ValidationError.of("promise", *flaw)
+
+
+async def out_of_reach(member_id: UUID, member: dict[str, Any]) -> tuple[str, str] | None:
+    """Why nobody may call her at any hour, in both languages; `member` has her `status` and `has_phone`."""
+    if member["status"] != MemberStatus.ACTIVE:
+        return "She is blocked: nobody may call her.", "该会员已停用，不能致电。"
     if member["has_phone"] and not await callable_phones(member_id):
-        return ValidationError.of(
-            "promise",
+        return (
             "No number of hers may be called: ask her for another, or agree on something else.",
             "该会员没有可拨打的号码：请另留号码或另作约定。",
         )

@@ -43,7 +43,9 @@ async def may_still_call(task_id: UUID, now: datetime) -> bool:
     `now` is on the business clock. If not, the task (locked by the caller) waits for contact hours, or is cancelled
     with what stands in the way.
     """
-    rows = await connection().execute_query_dict("SELECT message_id FROM callback_tasks WHERE id = $1", [task_id])
+    rows = await connection().execute_query_dict(
+        "SELECT message_id, kind, talking_points::text AS talking_points FROM callback_tasks WHERE id = $1", [task_id]
+    )
     message_id = rows[0]["message_id"]
     taken = (await take_again([message_id], now)).get(message_id) if message_id else None
     until = now + timedelta(days=7)
@@ -60,6 +62,7 @@ async def may_still_call(task_id: UUID, now: datetime) -> bool:
     if possible_at is None and reason is Reason.OK and await is_answered(task_id):
         reason = Reason.REASON_GONE
     if reason is Reason.OK:
+        await _say_lawfully(task_id, CallbackKind(rows[0]["kind"]), rows[0]["talking_points"], snapshot)
         return True
     await connection().execute_query(
         "UPDATE callback_tasks SET state = $2, lease_account_id = NULL, lease_until = NULL, release_reason = $3, "
@@ -71,22 +74,35 @@ async def may_still_call(task_id: UUID, now: datetime) -> bool:
 
 
 async def decide_promise(task_id: UUID, now: datetime) -> None:
-    """Decide the call that was promised just now, and note on its task what the law lets nobody say on it.
+    """Decide the call that was promised just now, and note on its task what may be said on it.
 
     In the caller's transaction. A promise that nobody could keep was refused before, so this finds when it may be kept.
     """
     row = (await connection().execute_query_dict(PROMISED, [task_id]))[0]
     snapshot = await _promised(row, now, row["not_before"], row["expires_at"])
     decision = await _keep(snapshot, decide(snapshot))
-    points = orjson.loads(row["talking_points"])
-    ages = [youngest_months(child.dates, local_day(now, zone(snapshot.zones[0]))) for child in snapshot.children]
-    known = {point["code"] for point in points}
-    lawful = talking_points(CallbackKind.PROMISE, snapshot.jurisdiction, ages)
-    points += [point for point in lawful if point["code"] not in known]
-    await connection().execute_query(
-        "UPDATE callback_tasks SET decision_id = $2, talking_points = $3::text::jsonb WHERE id = $1",
-        [task_id, decision.id, orjson.dumps(points).decode()],
-    )
+    await connection().execute_query("UPDATE callback_tasks SET decision_id = $2 WHERE id = $1", [task_id, decision.id])
+    await _say_lawfully(task_id, CallbackKind.PROMISE, row["talking_points"], snapshot)
+
+
+async def _say_lawfully(task_id: UUID, kind: CallbackKind, noted: str, snapshot: Snapshot) -> None:
+    """Note on the task what the law lets nobody say, of her children as they are at this moment.
+
+    `noted` are the points that stand there, as JSON text. A baby was born since the call was wished, or grew out of
+    the rule: points that name a rule are never older than the call.
+    """
+    ages = [
+        youngest_months(child.dates, local_day(snapshot.at, zone(snapshot.zones[0]))) for child in snapshot.children
+    ]
+    were = orjson.loads(noted)
+    kept = [point for point in were if "rule" not in point]
+    known = {point["code"] for point in kept}
+    points = kept + [one for one in talking_points(kind, snapshot.jurisdiction, ages) if one["code"] not in known]
+    if any(point not in were for point in points) or len(points) < len(were):
+        await connection().execute_query(
+            "UPDATE callback_tasks SET talking_points = $2::text::jsonb WHERE id = $1",
+            [task_id, orjson.dumps(points).decode()],
+        )
 
 
 async def _promised(row: dict[str, Any], now: datetime, not_before: datetime, expires_at: datetime) -> Snapshot:

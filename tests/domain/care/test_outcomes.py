@@ -24,7 +24,7 @@ from domain.gateway.delivery import Inbound
 from domain.gateway.inbound import hear
 from domain.gateway.suppressions import Suppression, SuppressionReason, suppress, take_back, written
 from domain.people.consents import Consent
-from domain.people.members import Member
+from domain.people.members import Member, MemberStatus
 from domain.platform.actors import Actor
 from domain.platform.changes import CALLBACK_LIST, MEMBER_TIMELINE
 from domain.platform.clock import real_now, set_business_clock
@@ -106,6 +106,22 @@ async def test_no_answer_tries_again_until_the_attempts_are_spent(desk: Desk) ->
         assert (await desk.log(Disposition.BUSY)).next_step is expected
     assert (await desk.row()).state is CallbackState.DONE
     assert await Interaction.filter(task_id=desk.task.id).count() == 3
+
+
+@pytest.mark.parametrize("disposition", [Disposition.CALL_LATER, Disposition.REACHED])
+async def test_nobody_promises_a_call_that_nobody_could_make(desk: Desk, disposition: Disposition) -> None:
+    await suppress(Channel.CALL, PHONE, SuppressionReason.STAFF)
+    before = await world()
+    later = make.NOON + timedelta(hours=3)
+    answer = await outcomes.log_outcome(desk.actor, desk.task.id, desk.lease.fence, disposition, "", later)
+    assert isinstance(answer, ValidationError)
+    assert answer.errors[0].field == "callLaterAt"
+    assert answer.errors[0].message_zh
+    assert await world() == before
+    await Suppression.all().delete()
+    await Member.filter(id=desk.member.id).update(status=MemberStatus.BLOCKED)
+    answer = await outcomes.log_outcome(desk.actor, desk.task.id, desk.lease.fence, disposition, "", later)
+    assert isinstance(answer, ValidationError)
 
 
 async def test_a_wrong_number_is_suppressed_and_no_other_call_uses_it(desk: Desk) -> None:

@@ -1,6 +1,8 @@
 """Days pass between a call's making and the call: what was allowed then is asked again now."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -22,7 +24,7 @@ from domain.people.consents import ConsentEvidence, ConsentState
 from domain.people.members import Member, MemberStatus
 from domain.platform.actors import Actor
 from domain.platform.clock import real_now, set_business_clock
-from domain.platform.sources import Channel, Purpose
+from domain.platform.sources import Channel, Purpose, Source
 from tests import factories as make
 
 PHONE = "+12125550142"
@@ -140,6 +142,31 @@ async def test_a_promised_call_is_asked_about_again(caller: Actor, reason: str, 
         assert answer == (TaskWaits(task_id, morning) if by_hand else NothingToCall(morning))
     elif by_hand or reason not in ("MEMBER_BLOCKED", "LOSS"):  # those two are never offered
         assert (row.state, row.release_reason) == (CallbackState.CANCELLED, reason)
+
+
+async def bound_by(task_id: UUID) -> set[str]:
+    """The points of the task that name a rule of law, and no point twice."""
+    points = (await CallbackTask.get(id=task_id)).talking_points
+    assert len({point["code"] for point in points}) == len(points)
+    return {point["code"] for point in points if "rule" in point}
+
+
+@pytest.mark.parametrize("make_call", [called_for, promised_to])
+async def test_what_law_forbids_to_say_is_asked_again_when_she_is_called(
+    caller: Actor, make_call: Callable[[Actor], Awaitable[tuple[Any, ...]]]
+) -> None:
+    member, *_, task_id = await make_call(caller)
+    told = {"born_source": Source.MEMBER, "born_confidence": 1.0}
+    await make.make_baby(member)
+    await Baby.all().update(born_on=make.NOON.date() - timedelta(days=2000), **told)
+    lease = await leases.open_task(caller, task_id)
+    assert isinstance(lease, Lease)
+    assert await bound_by(task_id) == set()
+    await leases.release(caller, task_id, lease.fence, "Somebody else knows her.")
+    await make.make_baby(member, born_on=make.NOON.date() - timedelta(days=20), **told)
+    lease = await leases.open_task(caller, task_id)
+    assert isinstance(lease, Lease)
+    assert await bound_by(task_id) == {"FORMULA_LAW_BINDS"}
 
 
 async def test_the_gateway_hears_of_cancelled_calls_only_when_nobody_can_take_that_back(caller: Actor) -> None:
