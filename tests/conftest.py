@@ -5,11 +5,12 @@ whatever tables the test filled. TEST_DATABASE_URL runs the suite on any server;
 """
 
 import asyncio
+import gc
 import hashlib
 import os
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+import uvloop
 from tortoise import Tortoise
 from xdist.scheduler import LoadFileScheduling
 
@@ -78,6 +80,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     tests = Counter(_scope(item.nodeid) for item in items)
     places = {scope: place for place, scope in enumerate(LONG)}
     items.sort(key=lambda item: (places.get(_scope(item.nodeid), len(LONG)), -tests[_scope(item.nodeid)]))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector of garbage need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop on which the web process and the worker run."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def _named(url: str, database: str) -> str:

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import uvloop
 from tortoise import Tortoise
 
 from channels.registry import open_providers
@@ -40,7 +41,7 @@ CLOSE_SECONDS = 3.0
 
 def run_worker(config: WorkerConfig) -> None:
     """Work until SIGTERM or SIGINT: then claim nothing more, finish what is in flight, give the rest back."""
-    asyncio.run(_until_signalled(config))
+    uvloop.run(_until_signalled(config))  # as the web process does
 
 
 async def _until_signalled(config: WorkerConfig) -> None:

@@ -1,5 +1,7 @@
 """What the tables declare must stand in PostgreSQL's own catalogue: tortoise drops some of it without a word."""
 
+import re
+
 import asyncpg
 import pytest
 from tortoise import Tortoise
@@ -68,7 +70,8 @@ async def test_every_foreign_key_has_an_index(db: str) -> None:
         ("callback_tasks", "baby_id = $1::uuid", "callback_tasks_baby_idx"),
         ("messages", "baby_id = $1::uuid", "messages_baby_idx"),
         ("products", "baby_class = $1::text", "products_baby_class_idx"),
-        ("products", "external_id = $1::text", "products_external_idx"),
+        # Where few sources are known, PostgreSQL 18 skips from one to the next in the index of both.
+        ("products", "external_id = $1::text", "products_external_idx|uid_products_source"),
     ],
 )
 async def test_erasing_a_baby_and_filtering_the_catalogue_scan_no_table(
@@ -84,7 +87,7 @@ async def test_erasing_a_baby_and_filtering_the_catalogue_scan_no_table(
         plan = await session.fetch("EXPLAIN EXECUTE asked (NULL)")
     finally:
         await session.close()
-    assert index in str(plan)
+    assert re.search(index, str(plan))
 
 
 async def test_the_business_clock_jumps_and_the_real_one_does_not(db: str) -> None:

