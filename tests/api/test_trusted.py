@@ -173,6 +173,7 @@ def test_the_command_says_that_a_manifest_is_usable(manifest: Path) -> None:
     assert (told.exit_code, told.output) == (0, f"{manifest}: 3 documents, all usable\n")
 
 
+@pytest.mark.long
 async def test_a_server_does_not_start_with_a_manifest_that_it_cannot_use(db: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.json"
     path.write_text('{"old": "{ nobody }"}')

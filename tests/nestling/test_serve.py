@@ -13,6 +13,7 @@ from nestling.embedded.processes import free_port
 from tests.workers.stage import ADDRESS_KEY, SECRET_KEY, process
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("trusted", "counted"), [("10.9.9.0/24, 127.0.0.1", "203.0.113.9"), ("10.9.9.9", "127.0.0.1")])
 async def test_only_a_trusted_proxy_says_where_a_client_is(db: str, tmp_path: Path, trusted: str, counted: str) -> None:
     url = f"http://127.0.0.1:{free_port()}"

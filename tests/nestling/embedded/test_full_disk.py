@@ -63,6 +63,7 @@ def test_an_error_of_the_kernel_and_the_words_of_a_program_say_the_same(error: O
         assert str(failure(Home(tmp_path, None), words)) == said
 
 
+@pytest.mark.long
 async def test_a_database_whose_disk_is_full_is_told_in_words_and_the_command_goes_on_later(
     db: str, tmp_path: Path
 ) -> None:

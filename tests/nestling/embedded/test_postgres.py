@@ -95,6 +95,7 @@ def test_after_kill_9_it_comes_back_with_its_data_at_the_same_address(data_dir: 
     assert not again.is_alive()
 
 
+@pytest.mark.long
 def test_one_that_was_told_to_stop_is_not_taken_for_running(data_dir: Path) -> None:
     server = start_postgres(data_dir)
     os.kill(server.pid, signal.SIGSTOP)  # too busy to hear it yet, as under load: its file says "ready"
@@ -108,6 +109,7 @@ def test_one_that_was_told_to_stop_is_not_taken_for_running(data_dir: Path) -> N
     server.stop()
 
 
+@pytest.mark.long
 def test_a_pid_file_that_names_somebody_else_is_no_obstacle(data_dir: Path) -> None:
     start_postgres(data_dir).stop()
     stale = home_of(data_dir) / "data" / "postmaster.pid"
@@ -116,6 +118,7 @@ def test_a_pid_file_that_names_somebody_else_is_no_obstacle(data_dir: Path) -> N
         assert psql(server.url, "SELECT 1") == "1"
 
 
+@pytest.mark.long
 def test_a_first_start_that_was_cut_short_is_made_again(data_dir: Path) -> None:
     start_postgres(data_dir).stop()
     home = home_of(data_dir)
