@@ -41,14 +41,12 @@ LONG = (
     "tests/domain/people/test_merges.py",
     "tests/api/differential/test_differential.py",
     "tests/workers/test_kill.py",
-    "tests/api/test_trusted.py",
     "tests/api/test_abuse.py",
     "tests/nestling/test_users.py",
     "tests/domain/gateway/test_hearing.py",
     "tests/domain/stages/test_asof.py",
     "tests/nestling/test_score_command.py",
     "tests/nestling/test_migrations.py",
-    "tests/nestling/test_serve.py",
     "tests/nestling/imports/test_imports.py",
 )
 """What takes longest, the longest first: where it began last, one process would work while the others have nothing."""
