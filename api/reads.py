@@ -33,8 +33,15 @@ class Kept:
         self._is_closing = False
 
     async def fetchrow(self, sql: str, *values: object) -> Sequence[Any]:
-        async with self.acquire() as connection:
-            row: Sequence[Any] = await connection.fetchrow(sql, *values)
+        # What `acquire` does, without a generator around the one statement of most requests.
+        async with self._turns:
+            connection = await self._take()
+            try:
+                row: Sequence[Any] = await connection.fetchrow(sql, *values)
+            except BaseException:
+                await self._pool.release(connection)
+                raise
+            await self._give(connection)
         return row
 
     @contextlib.asynccontextmanager
@@ -47,10 +54,7 @@ class Kept:
             except BaseException:
                 await self._pool.release(connection)
                 raise
-            if self._is_closing:
-                await self._pool.release(connection)
-            else:
-                self._idle.append(connection)
+            await self._give(connection)
 
     async def close(self) -> None:
         self._is_closing = True
@@ -58,6 +62,12 @@ class Kept:
             with contextlib.suppress(asyncpg.InterfaceError):
                 await self._pool.release(self._idle.pop())
         await self._pool.close()
+
+    async def _give(self, connection: Any) -> None:
+        if self._is_closing:
+            await self._pool.release(connection)
+        else:
+            self._idle.append(connection)
 
     async def _take(self) -> Any:
         while self._idle:

@@ -191,6 +191,15 @@ class Union:
     arms: Mapping[str, str]  # kind -> type name
     implied_by: Mapping[str, tuple[tuple[str, str], ...]]
     beneath: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # its tables: column -> what they call it
+    chosen_by: str = ""  # the argument that lists kinds
+
+    def alone(self, kind: str) -> str:
+        """A FROM item of this kind's rows with the columns of their own table; empty where no table has them alone."""
+        table = TYPES[self.arms[kind]].table
+        if table not in self.beneath:
+            return ""
+        named = "".join(f", x.{theirs} AS {ours}" for ours, theirs in self.beneath[table].items())
+        return f"(SELECT x.*{named}, '{kind}' AS {self.kind} FROM {table} x)"
 
     def only(self, alias: str, kinds: Iterable[str]) -> str:
         """The condition of rows of these kinds. In words of the declaration, not bound: other tables are never read."""

@@ -18,7 +18,7 @@ from graphql import FieldNode, GraphQLField, GraphQLObjectType, get_named_type
 
 from api.arguments import Arguments
 from api.errors import bad_user_input
-from api.projection import Ask, Key, Page
+from api.projection import UNIONS, Ask, Key, Page
 from api.projection.finishing import Shape
 from api.projection.selections import below, node_type
 from api.projection.statements import (
@@ -77,6 +77,11 @@ class Wish:
     first: str  # the placeholder of how many
     after: Callable[[Ask], str | None]
     conditions: Callable[[str], Sequence[str]]
+    only: str  # the one kind of a union's rows that is asked for
+
+    @property
+    def table(self) -> str:
+        return UNIONS[self.target].alone(self.only) if self.only else table_of(self.target)
 
     @property
     def shown(self) -> str:
@@ -105,8 +110,8 @@ def page(
     # A count alone has no page: an unused parameter would be refused, so its arguments are looked at in a hole.
     is_paged = any(inner[0].name.value in ("edges", "pageInfo") for inner in fields.values())
     first = planner.first(of, nodes[0]) if is_paged else ""
-    after = _after(arguments)
-    wish = Wish(planner, source, connection, target, Row(planner.ask.alias()), first, after, conditions)
+    after, only = _after(arguments), planner.only_kind(target, nodes[0])
+    wish = Wish(planner, source, connection, target, Row(planner.ask.alias()), first, after, conditions, only)
     pairs, shape = _parts(wish, fields)
     if not is_paged:
         return json_object(pairs) + planner.holes(_unused(source.key, arguments)), shape
@@ -159,7 +164,7 @@ def _rows(wish: Wish) -> str:
 
     order, where = order_by(key, alias), all_of(wish.conditions(alias))
     return (
-        f'SELECT {alias}.*, row_number() OVER (ORDER BY {order}) AS "#n" FROM {table_of(wish.target)} {alias} '
+        f'SELECT {alias}.*, row_number() OVER (ORDER BY {order}) AS "#n" FROM {wish.table} {alias} '
         f"WHERE {where}{wish.planner.holes(after)} ORDER BY {order} LIMIT {wish.first} + 1"
     )
 
@@ -175,7 +180,7 @@ def _edges(wish: Wish, nodes: list[FieldNode]) -> tuple[str, Shape]:
         elif name == "cursor":
             pairs.append((key, Sure(f"""'"' || {cursor_sql(wish.source.key, wish.row.alias)} || '"'""")))
         else:
-            sql, child = wish.planner.node(wish.target, wish.row, below(inner))
+            sql, child = wish.planner.node(wish.target, wish.row, below(inner), wish.only)
             pairs.append((key, sql))
             shape.child(key, edge.fields["node"].type, child)
     # Aggregated as the rows come: they are sorted, and what is joined is looked up for each.
@@ -202,7 +207,7 @@ def _page_info(wish: Wish, nodes: list[FieldNode]) -> str:
 def _count(wish: Wish) -> str:
     alias = wish.planner.ask.alias()
     where = all_of(wish.conditions(alias))
-    counted = f"SELECT 1 FROM {table_of(wish.target)} {alias} WHERE {where} LIMIT {MOST_COUNTED}"
+    counted = f"SELECT 1 FROM {wish.table} {alias} WHERE {where} LIMIT {MOST_COUNTED}"
     return f"(SELECT count(*) FROM ({counted}) counted)"
 
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
+    EnumValueNode,
     FieldNode,
     GraphQLField,
     GraphQLNonNull,
     GraphQLObjectType,
+    IntValueNode,
+    ListValueNode,
     SelectionSetNode,
     get_named_type,
 )
@@ -20,6 +23,7 @@ from graphql import (
 from api.arguments import Arguments
 from api.errors import ApiError, forbidden
 from api.projection import (
+    MOST_ROWS,
     TYPES,
     UNIONS,
     Ask,
@@ -35,7 +39,7 @@ from api.projection import (
     render,
 )
 from api.projection.finishing import KIND, Fill, Shape, completer
-from api.projection.selections import Selections, below, declared, permissions_of
+from api.projection.selections import Selections, below, declared, literal, permissions_of
 from api.projection.statements import (
     NULL,
     NULL_MARK,
@@ -213,12 +217,30 @@ class Planner:
         row.notes.append(f"{name}.a")
         return f"{name}.j"
 
-    def node(self, target: str, row: Row, sets: list[SelectionSetNode]) -> tuple[str, Shape]:
-        """A row of the target; of a union, what its kind says."""
+    def only_kind(self, target: str, node: FieldNode) -> str:
+        """The one kind that the document's own words leave of a union, where its table alone has such rows; else none.
+
+        They are read there, and not found in the union to be looked up by their ids.
+        """
+        union = UNIONS.get(target)
+        chosen = literal(node, union.chosen_by) if union is not None else None
+        values = chosen.values if isinstance(chosen, ListValueNode) else [chosen]
+        names = {one.value for one in values if isinstance(one, EnumValueNode)}
+        if union is None or len(names) != 1 or (kind := names.pop()) not in union.arms:
+            return ""
+        return kind if union.alone(kind) and self._may_read(TYPES[union.arms[kind]]) else ""
+
+    def node(self, target: str, row: Row, sets: list[SelectionSetNode], only: str = "") -> tuple[str, Shape]:
+        """A row of the target; of a union, what its kind says, or the `only` kind that there is."""
         union = UNIONS.get(target)
         if union is None:
             return self.object(target, row, sets)
         cases, shape = [], Shape()
+        if only:
+            sql, child = self.object(union.arms[only], row, sets, kind=True)
+            if not child.is_done or child.is_checked:
+                shape.arms[union.arms[only]] = child
+            return sql, shape
         for kind, type_name in union.arms.items():
             if not self._may_read(TYPES[type_name]):
                 continue
@@ -270,8 +292,12 @@ class Planner:
         return self.holes(finding(find, self.selections.arguments(of, node), alias))
 
     def first(self, of: GraphQLField, node: FieldNode) -> str:
-        """The placeholder of a list's `first`."""
-        arguments = self.selections.arguments(of, node)
+        """A list's `first`: a number that the document says, else the placeholder of the one that a request brings."""
+        arguments, given = self.selections.arguments(of, node), literal(node, "first")
+        if given is None or isinstance(given, IntValueNode):
+            said = arguments(self.selections.variables)["first"]
+            if 1 <= said <= MOST_ROWS:
+                return str(said)
 
         def read(context: Any) -> int:
             return checked_first(arguments(context.variables)["first"])

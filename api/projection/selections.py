@@ -22,6 +22,7 @@ from graphql import (
     Node,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
     VariableNode,
     get_directive_values,
     get_named_type,
@@ -144,6 +145,11 @@ def _root(selections: Selections, query: GraphQLObjectType, key: str, nodes: lis
     source = declared(of)
     assert isinstance(source, One | Page), f"Query.{nodes[0].name.value} is not declared"
     return Root(key, nodes, of, source, selections.arguments(of, nodes[0]))
+
+
+def literal(node: FieldNode, name: str) -> ValueNode | None:
+    """What stands in the document as the field's argument."""
+    return next((one.value for one in node.arguments or () if one.name.value == name), None)
 
 
 def below(nodes: Iterable[FieldNode]) -> list[SelectionSetNode]:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from api.schema import build_schema
@@ -10,9 +11,12 @@ from domain.care.leases import Lease
 from domain.care.questions import Question
 from domain.care.queues import take_next
 from domain.commerce.orders import OrderReturn
+from domain.gateway.messages import Message, MessageState
+from domain.outreach.decisions import Decision, Verdict
 from domain.platform.clock import set_business_clock
+from domain.platform.ids import new_id
 from domain.platform.roles import Role
-from domain.platform.sources import Source
+from domain.platform.sources import Channel, Purpose, Source
 from tests.api.conftest import Ask
 from tests.api.orders import make_order, make_visit
 from tests.factories import NOON, make_actor, make_baby, make_member, make_store, make_task
@@ -170,6 +174,56 @@ async def test_pages_of_equal_times_hold_every_row_once(ask: Ask) -> None:
             break
         after = page["pageInfo"]["endCursor"]
     assert len(seen) == len(set(seen)) == 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "role", "count"),
+    [
+        ("INTERACTION", Role.OPERATOR, 3), ("ORDER", Role.OPERATOR, 3), ("RETURN", Role.OPERATOR, 1),
+        ("MESSAGE", Role.OPERATOR, 3), ("INTERACTION", Role.ANALYST, 0), ("QUESTION", Role.OPERATOR, 0),
+    ],
+)  # fmt: skip
+async def test_a_kind_in_the_document_is_answered_as_one_in_a_variable(
+    ask: Ask, kind: str, role: Role, count: int
+) -> None:
+    """The first is read in its own table; a cursor of either goes on in the other."""
+    member, actor = await make_member(), await make_actor(role)
+    orders = [await make_order(member, days) for days in (1, 2, 3)]
+    await OrderReturn.create(
+        source="t", external_id="1", order_id=orders[0].id, returned_at=NOON, amount="1.00", payload_hash="-"
+    )
+    for days in (1, 2, 3):
+        await make_visit(member, days, topic=f"visit {days}")
+        when = NOON - timedelta(days=days)
+        decision = await Decision.create(
+            member_id=member.id, intent_key=f"care:{days}", channel=Channel.SMS, purpose=Purpose.CARE,
+            verdict=Verdict.SEND, primary_reason="OK", reasons=["OK"], snapshot={}, rules_version="1", decided_at=when,
+        )  # fmt: skip
+        await Message.create(
+            provider_key=new_id(), member_id=member.id, channel=Channel.SMS, purpose=Purpose.CARE, template_version=1,
+            intent_key=f"care:{days}", template_key="care", language="en", address="+12125550123", body="Dear Mia",
+            decision_id=decision.id, state=MessageState.DELIVERED, not_before=when, expires_at=NOON,
+            created_at=when, state_at=when,
+        )  # fmt: skip
+    page = """ { totalCount pageInfo { hasNextPage endCursor } edges { cursor node { __typename
+      ... on Interaction { topic occurredAt } ... on Order { total orderedAt } ... on Message { state createdAt } } }
+    }"""
+    told = f"""query($id: ID!, $after: String) {{
+      member(id: $id) {{ timeline(first: 2, after: $after, kinds: {kind}){page} }} }}"""
+    bound = f"""query($id: ID!, $after: String, $kinds: [TimelineKind!]) {{
+      member(id: $id) {{ timeline(first: 2, after: $after, kinds: $kinds){page} }} }}"""
+    after, found = None, 0
+    while True:
+        given = {"id": f"Member:{member.id}", "after": after}
+        one, other = await ask(actor, told, **given), await ask(actor, bound, **given, kinds=[kind])
+        assert one.codes == other.codes == []
+        assert one.data == other.data
+        timeline = one.data["member"]["timeline"]
+        found += len(timeline["edges"])
+        after = timeline["pageInfo"]["endCursor"]
+        if not timeline["pageInfo"]["hasNextPage"]:
+            break
+    assert found == count
 
 
 async def test_the_timeline_is_narrowed_by_kind_way_time_and_open_questions(ask: Ask) -> None:

@@ -26,6 +26,7 @@ UNIONS["TimelineEntry"] = Union(
         "orders": {"at": "ordered_at"},
         "messages": {"at": "created_at"},
     },
+    chosen_by="kinds",
 )
 
 
