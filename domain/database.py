@@ -14,6 +14,7 @@ MODEL_MODULES = [
     "domain.people.identity_blocks",
     "domain.people.merges",
     "domain.people.merge_suggestions",
+    "domain.people.duplicates",
     "domain.people.babies",
     "domain.people.owners",
     "domain.people.tags",

@@ -25,7 +25,8 @@ PATIENCE_SECONDS = 1.0  # for Redis to answer a ring
 RETRY_SECONDS = 2.0
 GONE = (OSError, RedisError, TimeoutError)
 
-RINGS = {DELIVER: DELIVER, RECEIPTS: RECEIPTS, "score": JOBS, "care_run": JOBS, "build_lists": JOBS}
+DAILY = ("score", "find_duplicates", "build_lists", "care_run")
+RINGS = {DELIVER: DELIVER, RECEIPTS: RECEIPTS, **dict.fromkeys(DAILY, JOBS)}
 """arq job -> what it wakes. Their arguments are opaque ids; the rows are looked at, not the arguments."""
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime, time
 
 from domain.outreach import care_runs
+from domain.people import duplicates
 from domain.platform.clock import local_day
 from workers.config import WorkerConfig
 from workers.jobs import Job
@@ -10,7 +11,7 @@ from workers.scoring import job as scoring
 
 
 def daily_jobs(config: WorkerConfig) -> list[Job]:
-    """Scores first, then the call lists and the care run that read them."""
+    """Scores first, then the call lists and the care run that read them; duplicates between, before people come."""
 
     async def score(tick: datetime) -> str:
         report = await scoring.run(config, local_day(tick, config.time_zone), keeps_champion=True)
@@ -24,4 +25,12 @@ def daily_jobs(config: WorkerConfig) -> list[Job]:
         report = await care_runs.build_lists(local_day(tick, config.time_zone))
         return f"{report.eligible} calls = {report.sent} sent + {report.held} held + {report.suppressed} suppressed"
 
-    return [Job("score", time(2), score), Job("build_lists", time(5), build_lists), Job("care_run", time(6), care_run)]
+    async def find_duplicates(_tick: datetime) -> str:
+        return (await duplicates.find()).line
+
+    return [
+        Job("score", time(2), score),
+        Job("find_duplicates", time(3), find_duplicates),
+        Job("build_lists", time(5), build_lists),
+        Job("care_run", time(6), care_run),
+    ]

@@ -126,6 +126,7 @@ SECTIONS: dict[str, Section] = {
         "merge_suggestions", "(t.one_id = ANY(:members) OR t.other_id = ANY(:members))", "t.suggested_at, t.id",
         {"one_id": "may be somebody else", "other_id": "may be somebody else"},
     ),
+    "duplicates_waiting": Section("duplicate_looks", HERS),
     "files_waiting": Section("import_issues", IN_A_FILE, omits={"row_hash": "says whether a row waits already"}),
     "files": Section("imported_rows", "t.source || ' ' || t.external_id = ANY(:externals)"),
     "audit": Section("audit_entries", "t.member_ids && :members", omits={"member_ids": "others may stand beside her"}),

@@ -47,6 +47,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("merges", "absorbed_id"): Rule.STAYS,
     ("merge_suggestions", "one_id"): Rule.STAYS,
     ("merge_suggestions", "other_id"): Rule.STAYS,
+    ("duplicate_looks", "member_id"): Rule.STAYS,  # who is gone is not looked at, and who has more now is noted anew
     ("audit_entries", "member_ids"): Rule.STAYS,
     ("consents_in_force", "member_id"): Rule.STAYS,  # triggers keep it in step with consents
     ("guardian_consents", "member_id"): Rule.MOVES,

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from nestling.cli import care, demo, doctor, import_, members, migrate, schema, score, serve, users
+from nestling.cli import care, demo, doctor, duplicates, import_, members, migrate, schema, score, serve, users
 
 app = typer.Typer(
     name="nestling",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(demo.app, name="demo")
 app.add_typer(care.app, name="care")
+app.add_typer(duplicates.app, name="duplicates")
 app.command("serve")(serve.serve)
 app.command("worker")(serve.worker)
 app.command("migrate")(migrate.migrate)

@@ -27,7 +27,9 @@ WORKER_SECONDS = 5.0
 """A worker that was just started is seen within this time."""
 
 ENDS = {cron.DONE, cron.FAILED, cron.SKIPPED}
-TOLD = {"score": "scores", "build_lists": "call lists", "care_run": "care run"}
+TOLD = {
+    "score": "scores", "find_duplicates": "search for duplicates", "build_lists": "call lists", "care_run": "care run",
+}  # fmt: skip
 
 LATE_AND_SEEN = f"""
 SELECT (SELECT count(*)::int FROM callback_tasks WHERE state = 'OPEN' AND expires_at <= business_now()) AS late,

@@ -143,7 +143,8 @@ async def test_a_step_that_is_cancelled_stays_cancelled_when_its_undoing_fails()
 
 async def test_every_arq_job_wakes_the_loop_that_reads_its_rows(tmp_path: Path) -> None:
     wakes = {
-        "deliver": DELIVER, "apply_receipts": RECEIPTS, "score": JOBS, "build_lists": JOBS, "care_run": JOBS,
+        "deliver": DELIVER, "apply_receipts": RECEIPTS, "score": JOBS, "find_duplicates": JOBS, "build_lists": JOBS,
+        "care_run": JOBS,
     }  # fmt: skip
     assert wakes == RINGS
     redis, doorbell = Redis(tmp_path, free_port()), Doorbell()
@@ -169,7 +170,7 @@ async def test_every_arq_job_wakes_the_loop_that_reads_its_rows(tmp_path: Path) 
 
 def test_each_daily_job_has_a_bell_and_the_lists_come_between_scores_and_care() -> None:
     names = [job.name for job in sorted(daily_jobs(WorkerConfig("", "", "", "", "")), key=lambda job: job.at)]
-    assert names == ["score", "build_lists", "care_run"]
+    assert names == ["score", "find_duplicates", "build_lists", "care_run"]
     assert set(names) == {job for job, topic in RINGS.items() if topic == JOBS}
 
 

@@ -75,7 +75,9 @@ class MergeSuggestion(Node):
     state: SuggestionState = column("state", "OPEN waits for a look; NEVER binds everybody.")
     confidence: float = column("confidence", "How likely it is that they are one, in [0, 1].")
     reasons: list[str] = expression(
-        _told("code"), "Why: GIVEN_TOGETHER (names of one person each), SHARED_CONTACT (a phone or an e-mail address)."
+        _told("code"),
+        "Why: GIVEN_TOGETHER (names of one person each), SHARED_CONTACT (a phone or an e-mail address), "
+        "SAME_NAME_AND_EMAIL, SAME_NAME_AND_PHONE, SAME_NAME_AND_BABY (a child born on one day, and the same store).",
     )
     kinds: list[str] = expression(_told("kinds"), "Kinds of the identities that say so.")
     suggested_at: datetime = column("suggested_at", "Since when (real clock).")
