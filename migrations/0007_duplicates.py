@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
         ops.RunSQL(
             # A child says something only where both families name one store: found by both at once.
             "CREATE INDEX members_store_name_idx ON members (store_id, name_key) WHERE name_key IS NOT NULL; "
+            "CREATE INDEX duplicate_looks_member_idx ON duplicate_looks (member_id); "
             "INSERT INTO duplicate_looks (member_id) SELECT id FROM members; " + "".join(map(_note, CONCERNED)),
             reverse_sql="".join(map(_leave, CONCERNED)) + "DROP INDEX members_store_name_idx",
         ),

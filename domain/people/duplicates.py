@@ -38,7 +38,7 @@ class DuplicateLook(Model):
 class Found:
     """What a search came to."""
 
-    looked: int  # members looked at; who changed more than once may count again
+    looked: int  # members looked at
     suggested: int  # pairs that nobody had been asked about before
 
     @property
@@ -46,7 +46,11 @@ class Found:
         return f"{self.looked} members looked at, {self.suggested} pairs suggested"
 
 
-TAKE = "SELECT id, member_id FROM duplicate_looks ORDER BY id LIMIT $1"
+# All that is noted of each of them: she is looked at once.
+TAKE = """
+SELECT t.id, t.member_id FROM duplicate_looks t
+WHERE t.member_id IN (SELECT member_id FROM (SELECT member_id FROM duplicate_looks ORDER BY id LIMIT $1) oldest)
+"""
 
 # A name alone, and a birthday alone, are everybody's: a child counts where both name the same store, and only by a day
 # that somebody said. Families who lost a child are nobody's question.

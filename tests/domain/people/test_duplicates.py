@@ -193,5 +193,5 @@ async def test_a_look_that_is_cut_short_is_made_again(db: str, monkeypatch: pyte
         await duplicates.find()
     assert await DuplicateLook.all().count() == before
     monkeypatch.setattr(duplicates, "TELL", told)
-    assert (await duplicates.find()).suggested == 10
+    assert await duplicates.find() == Found(looked=5, suggested=10)
     assert await DuplicateLook.all().count() == 0
