@@ -188,7 +188,12 @@ async def test_on_a_phone_the_call_comes_before_the_list(db: str, site: str, bro
 
 
 async def _alt(page: Page, key: str) -> None:
-    """As a keyboard sends it: what Playwright's own `press` sends is no access key."""
+    """As a keyboard sends it: what Playwright's own `press` sends is no access key.
+
+    A page that has not been painted yet hears no keys: nobody can have seen what it names.
+    """
+    await page.wait_for_load_state()
+    await page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     session = await page.context.new_cdp_session(page)
     for kind in ("rawKeyDown", "char", "keyUp"):
         said = "" if kind == "keyUp" else key

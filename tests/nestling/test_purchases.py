@@ -228,7 +228,7 @@ async def test_without_a_worker_it_says_who_will_do_the_rest(demo: str) -> None:
     jobs, zone = daily_jobs(worker_config(settings)), ZoneInfo("UTC")
     day = await wait_for_worker(jobs, zone, lambda _: None, patience=0.2)
     assert not day.has_worker
-    assert day.left == ["scores", "call lists", "care run"]
+    assert day.left == ["scores", "search for duplicates", "call lists", "care run"]
     (said,) = missing(Lived(week, day, 0), "nestling demo")
     assert said.startswith("No worker runs on this database")
     assert "make demo" in said
@@ -276,12 +276,13 @@ async def test_a_day_that_nobody_finishes_is_the_last_one_and_no_sign_of_success
     jobs, zone = daily_jobs(worker_config(Settings(DATABASE_URL=demo, _env_file=None))), ZoneInfo("UTC")  # type: ignore[call-arg]
     said = StringIO()
     lived = await live(
-        demo, timedelta(days=5), jobs, zone, Progress(Console(file=said, width=200)), is_served=lambda: False
+        demo, timedelta(days=5), jobs, zone, Progress(Console(file=said, width=300)), is_served=lambda: False
     )
     assert (lived.moved.now.date() - START.date(), lived.passed_over, lived.is_done) == (timedelta(days=1), 0, False)
     assert abs(lived.moved.now + lived.left - (START + timedelta(days=5))) < timedelta(minutes=1)
     assert "✓" not in said.getvalue()
-    assert "(1 of 5): not finished (scores not begun, call lists not begun, care run not begun" in said.getvalue()
+    awaited = ", ".join(f"{name} not begun" for name in ("scores", "search for duplicates", "call lists", "care run"))
+    assert f"(1 of 5): not finished ({awaited}" in said.getvalue()
     assert re.search(r"go on with: nestling demo advance \d+m$", missing(lived, "nestling demo")[-1])
     assert await one("SELECT count(*) FROM orders WHERE ordered_at >= $1", START) == lived.moved.orders > 0
 
