@@ -58,7 +58,7 @@ RULES: dict[str, Rule] = {
     "merges": Rule(Deed.DELETE, MERGED),
     "merge_suggestions": Rule(Deed.DELETE, "(t.one_id = ANY(:members) OR t.other_id = ANY(:members))"),
     "duplicate_looks": Rule(Deed.DELETE, HERS),
-    "segment_members": Rule(Deed.DELETE, HERS),
+    "segment_members": Rule(Deed.DELETE, f"t.segment_id IN (SELECT g.id FROM segments g) AND {HERS}"),
     "member_facts": Rule(Deed.DELETE, HERS),
     "member_changes": Rule(Deed.DELETE, HERS),  # and what follows here notes her anew, for the next look at segments
     "segments": Rule(Deed.KEEP, keeps=("name", "description", "rule", "needs"), why="Rules over many, of nobody."),

@@ -109,7 +109,8 @@ SECTIONS: dict[str, Section] = {
     ),
     "facts": Section("member_facts", HERS, "t.member_id", {"segment_bits": "numbers of the segments told below"}),
     "segments": Section(
-        "segment_members", HERS, adds={"segment": "(SELECT s.name FROM segments s WHERE s.id = t.segment_id)"}
+        "segment_members", f"t.segment_id IN (SELECT g.id FROM segments g) AND {HERS}",
+        adds={"segment": "(SELECT s.name FROM segments s WHERE s.id = t.segment_id)"},
     ),
     "facts_waiting": Section("member_changes", HERS),
     "merges": Section(

@@ -14,7 +14,8 @@ from domain.segments.compiling import Moment, asks_the_day, compile_rule, this_m
 from domain.segments.facts import rebuild, take_changes
 from domain.segments.segments import WORD, Live, live_segments, lock, place_of
 
-MOST_MOVED = 100_000  # members that are written at a time
+MOST_MOVED = 100_000  # members that are found at a time
+MOST_WRITTEN = 10_000  # of them, in one statement
 Moved = tuple[list[UUID], list[int], list[int]]  # members, the bits they had, the bits they have
 
 
@@ -96,12 +97,16 @@ async def moving(
         for one in segments
     )
     had = f"(coalesce(f.segment_bits[{word}], 0) & {mask}::bigint)"
-    # In WHERE, not around a subquery: PostgreSQL's workers leave out whoever has not moved, and only of the few others
-    # are the rules asked once more. `# ... > 0` for `<>`: it then takes a third to have moved, not all.
+    asked = f"SELECT f.member_id, {had} AS had, {bits} AS has FROM member_facts f WHERE {' AND '.join(where)}"
+    if among:  # of the few whose facts have changed most have moved: asked once
+        asked = f"SELECT * FROM ({asked} OFFSET 0) y WHERE (y.had # y.has) > 0"
+    else:
+        # In WHERE, not around a subquery: PostgreSQL's workers leave out whoever has not moved, and only of the few
+        # others are the rules asked once more. `# ... > 0` for `<>`: it then takes a third to have moved, not all.
+        asked = f"{asked} AND ({had} # ({bits})) > 0"
     rows = await connection().execute_query_dict(
-        "SELECT array_agg(x.member_id) AS members, array_agg(x.had) AS had, array_agg(x.has) AS has FROM ("
-        f"SELECT f.member_id, {had} AS had, {bits} AS has FROM member_facts f "
-        f"WHERE {' AND '.join(where)} AND ({had} # ({bits})) > 0 LIMIT {MOST_MOVED}) x",
+        "SELECT array_agg(x.member_id) AS members, array_agg(x.had) AS had, array_agg(x.has) AS has "
+        f"FROM ({asked} LIMIT {MOST_MOVED}) x",
         parameters,
     )
     found: dict[str, Any] = rows[0]
@@ -110,20 +115,18 @@ async def moving(
 
 MOVE = """
 WITH moved AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS moved(member_id, had, has)
-), segment AS MATERIALIZED (
-    SELECT * FROM unnest($4::uuid[], $5::bigint[]) AS segment(id, bit)
+    SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS moved(member_id, has)
 ), facts AS (
-    UPDATE member_facts f SET segment_bits[{word}] = (coalesce(f.segment_bits[{word}], 0) & ~$6::bigint) | m.has
+    UPDATE member_facts f SET segment_bits[{word}] = (coalesce(f.segment_bits[{word}], 0) & ~$3::bigint) | m.has
     FROM moved m WHERE f.member_id = m.member_id
 ), came AS (
     INSERT INTO segment_members (segment_id, member_id, since)
-    SELECT s.id, m.member_id, $7 FROM moved m JOIN segment s ON m.has & ~m.had & s.bit <> 0
+    SELECT c.segment_id, c.member_id, $4 FROM unnest($5::uuid[], $6::uuid[]) AS c(segment_id, member_id)
     ON CONFLICT (segment_id, member_id) DO NOTHING
     RETURNING segment_id
 ), went AS (
-    DELETE FROM segment_members sm USING moved m, segment s
-    WHERE sm.segment_id = s.id AND sm.member_id = m.member_id AND m.had & ~m.has & s.bit <> 0
+    DELETE FROM segment_members sm USING unnest($7::uuid[], $8::uuid[]) AS w(segment_id, member_id)
+    WHERE sm.segment_id = w.segment_id AND sm.member_id = w.member_id
     RETURNING sm.segment_id
 ), sums AS (
     SELECT segment_id, sum(n)::int AS n
@@ -134,14 +137,31 @@ UPDATE segments s SET member_count = s.member_count + sums.n FROM sums WHERE s.i
 
 
 async def _move(segments: Sequence[Live], moved: Moved, moment: Moment) -> None:
-    members, had, has = moved
-    if not members:
-        return
     word, mask = place_of(segments[0].place)[0], sum(place_of(one.place)[1] for one in segments)
-    places = [place_of(one.place)[1] for one in segments]
-    await connection().execute_query(
-        MOVE.replace("{word}", str(word)), [members, had, has, [one.id for one in segments], places, mask, moment.now]
-    )
+    rows = sorted(zip(*moved, strict=True))
+    for first in range(0, len(rows), MOST_WRITTEN):
+        some = rows[first : first + MOST_WRITTEN]
+        members, after = [member for member, _, _ in some], [has for _, _, has in some]
+        came = _pairs(segments, [(member, has & ~had) for member, had, has in some])
+        went = _pairs(segments, [(member, had & ~has) for member, had, has in some])
+        await connection().execute_query(
+            MOVE.replace("{word}", str(word)), [members, after, mask, moment.now, *came, *went]
+        )
+
+
+def _pairs(segments: Sequence[Live], bits: list[tuple[UUID, int]]) -> tuple[list[UUID], list[UUID]]:
+    """Segments and members side by side, one pair for each bit, in the order of the index that they are looked up in.
+
+    Told apart here: of the lists' lengths PostgreSQL knows whether to look up a few or to read a table.
+    """
+    found: tuple[list[UUID], list[UUID]] = ([], [])
+    some = [one for one in bits if one[1]]
+    for segment in sorted(segments, key=lambda one: one.id):
+        bit = place_of(segment.place)[1]
+        members = [member for member, those in some if those & bit]
+        found[0].extend([segment.id] * len(members))
+        found[1].extend(members)
+    return found
 
 
 async def _at_midnight(segments: Sequence[Live], moment: Moment) -> int:
@@ -173,11 +193,22 @@ async def _mark(segments: Sequence[Live], moment: Moment) -> None:
 
 
 async def _forget_the_gone(members: Sequence[UUID] | None) -> None:
-    """Whoever has no facts any more, because she was erased, is in no segment."""
+    """Whoever has no facts any more, because she was erased, is in no segment and counted in none."""
+    asked = "SELECT DISTINCT member_id FROM segment_members" if members is None else "SELECT unnest($1::uuid[])"
+    rows = await connection().execute_query_dict(
+        f"SELECT x.id FROM ({asked}) x(id) WHERE NOT EXISTS (SELECT FROM member_facts f WHERE f.member_id = x.id)",
+        [] if members is None else [list(members)],
+    )
+    if not rows:
+        return
     await connection().execute_query(
-        "WITH gone AS (DELETE FROM segment_members sm WHERE ($1::uuid[] IS NULL OR sm.member_id = ANY($1::uuid[])) "
-        "AND NOT EXISTS (SELECT FROM member_facts f WHERE f.member_id = sm.member_id) RETURNING sm.segment_id), "
-        "sums AS (SELECT segment_id, count(*)::int AS n FROM gone GROUP BY segment_id) "
-        "UPDATE segments s SET member_count = s.member_count - sums.n FROM sums WHERE s.id = sums.segment_id",
-        [list(members) if members is not None else None],
+        "DELETE FROM segment_members sm WHERE sm.segment_id IN (SELECT s.id FROM segments s) "
+        "AND sm.member_id = ANY($1::uuid[])",
+        [[row["id"] for row in rows]],
+    )
+    # Counted anew: erasing took her rows already, and touches no segment, so as never to wait for a refresh crosswise.
+    await connection().execute_query(
+        "UPDATE segments s SET member_count = coalesce(n.members, 0) FROM segments t LEFT JOIN (SELECT segment_id, "
+        "count(*)::int AS members FROM segment_members GROUP BY segment_id) n ON n.segment_id = t.id "
+        "WHERE s.id = t.id AND s.member_count <> coalesce(n.members, 0)"
     )

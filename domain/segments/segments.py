@@ -46,11 +46,14 @@ class Segment(Model):
 
 
 class SegmentMember(Model):
-    """Who is in a segment now. Derived, by set: a row's key is (segment, member)."""
+    """Who is in a segment now. Derived, by set: a row's key is (segment, member), and its one index is on that.
+
+    Without an index on members alone, which every row of a refresh would pay for: hers are looked up by segment.
+    """
 
     id = fields.BigIntField(primary_key=True, generated=True)
     segment: fields.ForeignKeyRelation["Segment"] = fields.ForeignKeyField(
-        "nestling.Segment", related_name="members", on_delete=fields.CASCADE
+        "nestling.Segment", related_name="members", db_constraint=False
     )
     segment_id: UUID
     member_id = fields.UUIDField()

@@ -35,8 +35,8 @@ def shown(leaf: Leaf, at: Setting) -> str:
     if of.special == "segment":  # of those that it names: of others not everybody may know
         asked = f"{at.parameters(list(leaf.values))}::uuid[]"
         return (
-            "ARRAY(SELECT g.name::text FROM segment_members i JOIN segments g ON g.id = i.segment_id "
-            f"WHERE i.member_id = f.member_id AND g.id = ANY({asked}) ORDER BY g.name)"
+            f"ARRAY(SELECT g.name::text FROM segments g WHERE g.id = ANY({asked}) AND EXISTS ("
+            "SELECT FROM segment_members i WHERE i.segment_id = g.id AND i.member_id = f.member_id) ORDER BY g.name)"
         )
     return SHOWN[of.special]
 

@@ -10,7 +10,7 @@ import pytest
 from domain.commerce.orders import Order
 from domain.database import connection
 from domain.insight.scores import Score
-from domain.people import tag_catalogue, tags
+from domain.people import erasures, tag_catalogue, tags
 from domain.people.members import Member
 from domain.platform.actors import Actor
 from domain.platform.clock import advance_business_clock, set_business_clock
@@ -60,6 +60,13 @@ async def settle() -> int:
     raise AssertionError("it never comes to an end")
 
 
+async def erase(actor: Actor, member: Member) -> None:
+    asked = await erasures.ask(actor, member.id, erasures.ErasureReason.MEMBER_ASKED)
+    assert isinstance(asked, erasures.ErasureAsked)
+    answer = await erasures.erase(actor, member.id, asked.key)
+    assert isinstance(answer, erasures.MemberErased)
+
+
 async def test_an_order_a_tag_and_an_erasure_move_one_member() -> None:
     await set_business_clock(NOON)
     actor, first, second = await operator(), await make_member(), await make_member()
@@ -79,7 +86,7 @@ async def test_an_order_a_tag_and_an_erasure_move_one_member() -> None:
     await advance_business_clock(timedelta(hours=3))
     await settle()
     assert await who(tagged) == set(), "the tag has expired"
-    await Member.filter(id=first.id).update(status="ERASED")
+    await erase(actor, first)
     await settle()
     assert await who(bought) == set()
     assert not await MemberFacts.filter(member_id=first.id).exists()
