@@ -118,6 +118,7 @@ def _rules() -> dict[str, Any]:
     return tomllib.loads(FILE.read_text("utf-8"))
 
 
+@cache
 def limit(kind: IdentityKind) -> int:
     """How many identities of the kind one member may hold."""
     return int(_rules()["limits"][kind.value])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.people.identities import PRIORITY, SHAREABLE, IdentityKind
@@ -39,7 +40,15 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SortedOut:
+    """The identities of a wish: what names her, what is kept as evidence only, what is not kept."""
+
+    naming: tuple[GivenIdentity, ...]
+    evidence: tuple[GivenIdentity, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+class Row(NamedTuple):
     """An identity as it stands."""
 
     id: UUID
@@ -51,9 +60,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database says of the identities asked for, and of who holds them."""
+    """What the database says of the identities asked for, and of who holds them.
 
-    rows: dict[GivenIdentity, list[Row]]
+    Most wishes are plain: all that is given is one standing member's own and nobody else's. Of those nothing else is
+    worked out.
+    """
+
+    plain: list[tuple[Row, ...]]  # by wish; empty: not plain
+    rows: dict[GivenIdentity, list[Row]]  # of the other wishes
     counts: dict[tuple[UUID, IdentityKind, str], int]  # how many a member has of a kind and issuer
     hidden: frozenset[UUID]  # holders whom the actor may not see
     gone: frozenset[UUID]  # holders who were erased: their identities name nobody
@@ -119,7 +133,10 @@ class Plan:
             self.counts[member, kind] = self.counts.get((member, kind), 0) + count
 
     def stands(self, member_id: UUID) -> Person:
-        return self.standing.setdefault(member_id, Person(member_id))
+        found = self.standing.get(member_id)
+        if found is None:
+            found = self.standing[member_id] = Person(member_id)
+        return found
 
     def who(self, person: Person) -> UUID:
         """Who she is now, after merges of this plan."""
@@ -139,11 +156,15 @@ class Plan:
         return sorted(changed | doubted), sorted(pairs)
 
 
-def plan_of(plan: Plan, wish: Wish, naming: tuple[GivenIdentity, ...], evidence: tuple[GivenIdentity, ...]) -> None:
+def plan_of(plan: Plan, wish: Wish, sorted_out: SortedOut) -> None:
     """Say who the next wish means, and what is written for it."""
-    if not evidence and _is_plain(plan, wish, naming):
+    n, naming = len(plan.persons), sorted_out.naming
+    plain = plan.known.plain[n]
+    if plain:
+        for row in plain:
+            _see(plan, wish, row)
+        plan.persons.append(plan.stands(plain[0].member_id))
         return
-    n = len(plan.persons)
     strong = sorted((one for one in naming if one.kind not in SHAREABLE), key=lambda one: PRIORITY[one.kind])
     weak = [one for kind in FINDING for one in naming if one.kind is kind]
     if not strong and not weak:
@@ -170,7 +191,7 @@ def plan_of(plan: Plan, wish: Wish, naming: tuple[GivenIdentity, ...], evidence:
         plan.doubts.append(Doubt(n, person, reached, "SHARED_CONTACT", shared, wish.verified_by))
     for one in (*strong, *(one for one in naming if one.kind in SHAREABLE)):
         _attach(plan, n, wish, person, one, may_lead=True)
-    for one in evidence:
+    for one in sorted_out.evidence:
         _attach(plan, n, wish, person, one, may_lead=False)
 
 
@@ -179,23 +200,6 @@ def _see(plan: Plan, wish: Wish, row: Row) -> None:
         plan.seen.add(row.id)
     if wish.verified_by and not row.is_verified:
         plan.verified[row.id] = (row.member_id, wish.verified_by)
-
-
-def _is_plain(plan: Plan, wish: Wish, naming: tuple[GivenIdentity, ...]) -> bool:
-    """Most wishes: everything given is one standing member's own and nobody else's."""
-    found = [plan.known.rows.get(one) for one in naming]
-    if not found or any(rows is None or len(rows) > 1 or not rows[0].is_primary for rows in found):
-        return False
-    first = found[0][0].member_id  # type: ignore[index]
-    rows = [rows[0] for rows in found if rows]
-    if any(row.member_id != first for row in rows) or first in plan.known.hidden or first in plan.known.gone:
-        return False
-    if all(one.kind is IdentityKind.DEVICE for one in naming):
-        return False
-    for row in rows:
-        _see(plan, wish, row)
-    plan.persons.append(plan.stands(first))
-    return True
 
 
 def _by_weak(plan: Plan, wish: Wish, strong: list[GivenIdentity], reached: Person | None) -> Person | None:

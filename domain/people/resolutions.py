@@ -16,8 +16,8 @@ from domain.people import merge_suggestions, merges
 from domain.people.failures import MemberNotFound
 from domain.people.identity_blocks import BLOCKING, BlockReason, flaw_of, is_test_value, standing_blocks
 from domain.people.merges import MergeHow
-from domain.people.registrations import GivenIdentity, normalise
-from domain.people.resolution_plans import SEEN_EVERY, Known, LeftOut, Plan, Wish, plan_of
+from domain.people.registrations import normalise
+from domain.people.resolution_plans import SEEN_EVERY, Known, LeftOut, Plan, SortedOut, Wish, plan_of
 from domain.people.resolution_rows import held, known_of, lock_members, write
 from domain.platform.actors import Actor
 from domain.platform.clock import business_now
@@ -92,19 +92,13 @@ async def resolve_all(actor: Actor, wishes: Sequence[Wish]) -> list[Outcome]:
     return outcomes
 
 
-@dataclass(frozen=True, slots=True)
-class SortedOut:
-    """The identities of a wish: what names her, what is kept as evidence only, what is not kept."""
-
-    naming: tuple[GivenIdentity, ...]
-    evidence: tuple[GivenIdentity, ...]
-    left_out: tuple[LeftOut, ...]
-
-
 async def _usable(wishes: Sequence[Wish]) -> list[SortedOut]:
     blocks = await standing_blocks((one.kind, one.value) for wish in wishes for one in wish.identities)
     found = []
     for wish in wishes:
+        if not blocks and not any(flaw_of(x.kind, x.value, is_synthetic=wish.is_synthetic) for x in wish.identities):
+            found.append(SortedOut(wish.identities))  # most
+            continue
         naming, evidence, left_out = [], [], []
         for one in wish.identities:
             block = blocks.get((one.kind, one.value))
@@ -122,10 +116,10 @@ async def _usable(wishes: Sequence[Wish]) -> list[SortedOut]:
 async def _resolve(actor: Actor, wishes: Sequence[Wish]) -> list[Outcome]:
     """The outcomes of the first wishes, up to one that merges or puts a phone into quarantine."""
     sorted_out = await _usable(wishes)
-    keys = sorted({one for wish in sorted_out for one in (*wish.naming, *wish.evidence)}, key=_order)
+    keys = list(dict.fromkeys(one for wish in sorted_out for one in (*wish.naming, *wish.evidence)))
     now = await business_now()
     rows = await held(keys, now - SEEN_EVERY)
-    known = await known_of(actor, keys, rows, [(*one.naming, *one.evidence) for one in sorted_out])
+    known = await known_of(actor, keys, rows, sorted_out)
     plan = _planned(known, wishes, sorted_out)
     touched, leaving = plan.touched()
     if touched:
@@ -143,14 +137,10 @@ async def _resolve(actor: Actor, wishes: Sequence[Wish]) -> list[Outcome]:
 def _planned(known: Known, wishes: Sequence[Wish], sorted_out: list[SortedOut]) -> Plan:
     plan = Plan(known)
     for wish, one in zip(wishes, sorted_out, strict=True):
-        plan_of(plan, wish, one.naming, one.evidence)
+        plan_of(plan, wish, one)
         if plan.is_over:
             break
     return plan
-
-
-def _order(identity: GivenIdentity) -> tuple[str, str, str]:
-    return identity.kind.value, identity.namespace, identity.value
 
 
 async def _settle(actor: Actor, plan: Plan) -> tuple[dict[int, int], dict[int, int]]:
