@@ -11,6 +11,7 @@ from domain.care.callbacks import CallbackKind
 from domain.care.withdrawals import is_answered
 from domain.commerce.products import FormulaClass
 from domain.database import connection
+from domain.outreach.attention import Counts
 from domain.outreach.call_briefs import talking_points
 from domain.outreach.contactability import Answer, decide
 from domain.outreach.decisions import Decision, Verdict
@@ -54,7 +55,7 @@ async def may_still_call(task_id: UUID, now: datetime) -> bool:
         snapshot = await _promised(row, now, now, until)
     else:
         # The message holds its slot of her week already, and the task keeps its own times.
-        snapshot = replace(taken.snapshot, week_touches=0, not_before=now, expires_at=until)
+        snapshot = replace(taken.snapshot, touches=Counts(), not_before=now, expires_at=until)
     answer = decide(snapshot)
     await _keep(snapshot, answer)
     reason = answer.primary_reason
@@ -131,7 +132,7 @@ async def _promised(row: dict[str, Any], now: datetime, not_before: datetime, ex
         suppression=None if is_callable else found.suppression or Reason.SUPPRESSED_ADDRESS.value,
         has_address=True,
         wording=Wording(0, taken.language, intent.purpose, FormulaClass.NONE, False),
-        week_touches=0,
+        touches=Counts(),
     )
 
 

@@ -13,6 +13,7 @@ from domain.gateway.delivery import Outgoing, Provider
 from domain.gateway.messages import MessageState, announce_members, decision_to_json, to_json
 from domain.gateway.renderings import Letterhead, RenderWish, render_all
 from domain.gateway.slots import SlotWish, give_back_slots, take_slots
+from domain.outreach.attention import shared
 from domain.outreach.contactability import Answer, decide
 from domain.outreach.decisions import Verdict
 from domain.outreach.reasons import Reason
@@ -20,19 +21,35 @@ from domain.outreach.rendering import Rendered, RenderFailed
 from domain.outreach.snapshots import Taken, take_again
 from domain.platform.clock import business_offset, real_now
 from domain.platform.ids import new_id
-from domain.platform.sources import Channel
+from domain.platform.sources import Channel, Purpose
 from domain.sql import statement
 
 WAIT_AFTER_DOUBT = timedelta(minutes=10)
 """A message that may have left and may not be posted again now is looked at again after this."""
 
 CANDIDATES = (
-    "SELECT id, member_id, channel, attempt, expires_at, provider_key, template_key, template_version, language, "
-    "params, address, subject, body, body_html, slot_window, unknown_since IS NOT NULL AS may_have_left "
+    "SELECT id, member_id, channel, purpose, value, attempt, expires_at, provider_key, template_key, template_version, "
+    "language, params, address, subject, body, body_html, slot_window, unknown_since IS NOT NULL AS may_have_left "
     "FROM messages WHERE channel = $1 AND state = 'QUEUED' "
     "AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp()) "
     "ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 )
+
+
+BETTER = """
+SELECT c.id, count(*)::int AS n
+FROM unnest($1::uuid[]) AS candidate(id) JOIN messages c ON c.id = candidate.id
+JOIN messages r ON r.member_id = c.member_id
+WHERE r.state IN ('PLANNED', 'QUEUED') AND r.slot_window IS NULL AND r.expires_at > business_now()
+    AND r.state_at > clock_timestamp() - $3::interval
+    AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= clock_timestamp())
+    AND (array_position($2::text[], r.purpose::text), -r.value, r.id)
+        < (array_position($2::text[], c.purpose::text), -c.value, c.id)
+GROUP BY c.id
+"""
+RANKED = (Purpose.CARE, Purpose.SERVICE, Purpose.PROMOTION)
+WAITED_FOR = timedelta(minutes=10)
+"""So long a message is waited for that matters more; one that is stuck does not hold up the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +71,9 @@ class _Candidate:
 
     @property
     def keeps_slot(self) -> bool:
-        return bool(self.row["slot_window"] == self.answer.week_start)
+        """A message that may have left took its slot on that day, whatever day it is now."""
+        held = self.row["slot_window"]
+        return held is not None and (self.row["may_have_left"] or held == self.answer.day)
 
 
 async def claim(
@@ -76,7 +95,7 @@ async def claim(
         due = _one_a_member([row for row in rows if row["expires_at"] > at])
         candidates = await _decide_again(due, at)
         rendered = await _render(candidates, letterhead)
-        await _bind_slots([one for one in candidates if isinstance(rendered.get(one.row["id"]), Rendered)])
+        await _bind_slots([one for one in candidates if isinstance(rendered.get(one.row["id"]), Rendered)], at)
         leased_at = real_now()
         changes = [_too_late(row) for row in late] + [
             _change(one, rendered.get(one.row["id"]), owner, provider.name, lease, at) for one in candidates
@@ -100,40 +119,54 @@ async def claim(
 
 
 def _one_a_member(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first of each member; her others are free again at commit and come next time, when her slots are counted."""
+    """What matters most to each member; her others are free again at commit and come when her slots are counted."""
     first: dict[UUID, dict[str, Any]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (RANKED.index(row["purpose"]), -row["value"], row["id"])):
         first.setdefault(row["member_id"], row)
-    return list(first.values())
+    return [row for row in rows if first[row["member_id"]] is row]
 
 
 async def _decide_again(rows: list[dict[str, Any]], at: datetime) -> list[_Candidate]:
     snapshots = await take_again([row["id"] for row in rows], at)
+    better = await _better_waiting([row["id"] for row in rows if row["slot_window"] is None])
     candidates = []
     for row in rows:
-        taken = snapshots[row["id"]]
-        candidate = _Candidate(row, taken, decide(taken.snapshot))
-        if candidate.keeps_slot:  # her count has this message in it already
-            candidate = _decided(candidate, taken.snapshot.week_touches - 1)
+        candidate = _decided(row, snapshots[row["id"]], better_waiting=better.get(row["id"], 0))
+        if row["slot_window"] is not None:  # her counts have this message in them already
+            own = shared(row["slot_window"], candidate.answer.day)
+            candidate = _decided(row, candidate.taken, touches=candidate.taken.snapshot.touches.less(own))
         candidates.append(candidate)
     return candidates
 
 
-def _decided(candidate: _Candidate, week_touches: int) -> _Candidate:
-    snapshot = replace(candidate.taken.snapshot, week_touches=max(week_touches, 0))
-    taken = replace(candidate.taken, snapshot=snapshot)
-    return _Candidate(candidate.row, taken, decide(snapshot))
+async def _better_waiting(message_ids: list[UUID]) -> dict[UUID, int]:
+    """How many messages to the same member, on any channel, want a slot now and matter more."""
+    rows = await connection().execute_query_dict(BETTER, [message_ids, [one.value for one in RANKED], WAITED_FOR])
+    return {row["id"]: row["n"] for row in rows}
 
 
-async def _bind_slots(candidates: list[_Candidate]) -> None:
+def _decided(row: dict[str, Any], taken: Taken, **changes: Any) -> _Candidate:
+    taken = replace(taken, snapshot=replace(taken.snapshot, **changes))
+    return _Candidate(row, taken, decide(taken.snapshot))
+
+
+async def _bind_slots(candidates: list[_Candidate], at: datetime) -> None:
     """Those for whom there was no slot left are decided once more, with the cap reached."""
     without = [one for one in candidates if one.answer.verdict is Verdict.SEND and not one.keeps_slot]
-    wishes = [SlotWish(one.answer.weekly_cap, one.row["member_id"], one.answer.week_start) for one in without]
-    got = await take_slots(wishes)
-    for one in without:
-        if one.row["member_id"] not in got:
-            again = _decided(one, one.answer.weekly_cap)
-            one.taken, one.answer = again.taken, again.answer
+    stale = [
+        one for one in without if one.row["slot_window"] is not None
+    ]  # another day's: returned before one is taken
+    await give_back_slots((one.row["member_id"], one.row["slot_window"]) for one in stale)
+    for one in stale:
+        one.row["slot_window"] = None
+    got = await take_slots(SlotWish(one.row["member_id"], one.answer.day, one.answer.caps) for one in without)
+    missed = [one for one in without if one.row["member_id"] not in got]
+    now = await take_again([one.row["id"] for one in missed], at) if missed else {}
+    for one in missed:
+        again = _decided(one.row, now[one.row["id"]])
+        if again.answer.verdict is Verdict.SEND:  # a slot was given back meanwhile: it asks again in a moment
+            again = _decided(one.row, again.taken, better_waiting=max(again.answer.caps))
+        one.taken, one.answer = again.taken, again.answer
 
 
 async def _render(candidates: list[_Candidate], letterhead: Letterhead) -> dict[UUID, Rendered | RenderFailed]:
@@ -192,7 +225,7 @@ def _change(
             "body_html": wording.body_html,
             "template_version": row["template_version"] if row["body"] is not None else written.version,
             "language": row["language"] if row["body"] is not None else written.language,
-            "slot_window": answer.week_start,
+            "slot_window": row["slot_window"] if one.keeps_slot else answer.day,
         }
     if row["may_have_left"]:
         waiting = {"state": MessageState.UNKNOWN, "wait_seconds": WAIT_AFTER_DOUBT.total_seconds()}
@@ -215,7 +248,7 @@ def _too_late(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _returned(changes: list[dict[str, Any]], before: dict[UUID, dict[str, Any]]) -> list[tuple[UUID, date]]:
-    """Slots that messages held and hold no more: they were given up, or another week's was taken."""
+    """Slots that messages held and hold no more."""
     rows = ((before[change["id"]], change.get("slot_window")) for change in changes)
     return [(row["member_id"], row["slot_window"]) for row, now in rows if row["slot_window"] not in (None, now)]
 

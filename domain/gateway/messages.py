@@ -75,6 +75,9 @@ class Message(Model):
     template_version = fields.IntField()
     language = fields.CharField(max_length=16)
     params: fields.JSONField[dict[str, Any]] = fields.JSONField(default=dict)  # what the template needs
+    value = fields.FloatField(
+        default=0.0, db_default=0.0
+    )  # expected worth: among equals, scarce slots go to the highest
     # As she sees it; rendered at claim, kept with the row so that the outbox page shows what left.
     address = fields.CharField(max_length=320, null=True)
     subject = fields.TextField(null=True)
@@ -91,7 +94,7 @@ class Message(Model):
     provider_ref = fields.CharField(max_length=200, null=True)
     lease_owner = fields.CharField(max_length=64, null=True)
     lease_until = fields.DatetimeField(null=True)  # real clock
-    slot_window = fields.DateField(null=True)  # the attention slot that it holds
+    slot_window = fields.DateField(null=True)  # her local day, of whose windows it holds a slot each
     unknown_since = fields.DatetimeField(null=True)  # real clock
     created_at = fields.DatetimeField()  # business clock
     state_at = fields.DatetimeField()  # real clock: since when it is in this state
@@ -207,6 +210,7 @@ def _wish(intent: Intent, taken: Taken, answer: Answer, at: datetime) -> dict[st
         "template_version": wording.version if wording else 0,
         "language": wording.language if wording else taken.language,
         "params": params,
+        "value": intent.value,
         "state": STATE_OF[answer.verdict],
         "state_reason": answer.primary_reason,
         "not_before": (answer.next_possible_at if answer.verdict is Verdict.HOLD else None) or intent.not_before,

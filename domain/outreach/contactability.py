@@ -1,19 +1,20 @@
 """May we? One pure function for every touch on every channel: a frozen snapshot in, one answer out.
 
-It asks, in this order: status, loss, law, consent, do-not-call and suppression, hours, weekly attention, template and
-address. Everything that stands in the way is listed; the first one that no waiting cures is the primary reason, else
-the first that time cures. The same snapshot under the same rules version always gives the same answer.
+It asks, in this order: status, loss, law, consent, do-not-call and suppression, hours, attention, template and address.
+Everything that stands in the way is listed; the first one that no waiting cures is the primary reason, else the first
+that time cures. The same snapshot under the same rules version always gives the same answer.
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from domain.outreach.attention import Counts, Window, next_start, start_of
 from domain.outreach.decisions import Verdict
 from domain.outreach.facts import Child, Snapshot
 from domain.outreach.festivals import festival_of, festivals_version
-from domain.outreach.hours import is_open, midnight, next_open, week_start, zone
+from domain.outreach.hours import is_open, midnight, next_open, zone
 from domain.outreach.intents import care_key
-from domain.outreach.law.packs import binding_formula_rule, hours_for, law_version, weekly_cap
+from domain.outreach.law.packs import attention_caps, binding_formula_rule, hours_for, law_version
 from domain.outreach.reasons import Reason
 from domain.people.consents import ConsentState
 from domain.people.members import MemberStatus
@@ -22,7 +23,7 @@ from domain.platform.sources import Purpose
 from domain.stages.care_calendar import is_over
 from domain.stages.engine import youngest_months
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 RULES_VERSION = f"contact-{CODE_VERSION}+law-{law_version()}.{festivals_version()}"
 """Names this function and every rule it read; stored with each answer."""
 
@@ -36,12 +37,15 @@ class Answer:
     reasons: tuple[Reason, ...]  # primary first; (OK,) for SEND
     next_possible_at: datetime | None
     law_rule: str | None  # the rule that binds, for the reason FORMULA_LAW
-    week_start: date  # the attention window that a send takes its slot from
-    weekly_cap: int  # and how many it may hold before this touch
+    day: date  # her local day: a send takes a slot of its windows
+    caps: Counts  # and how many those may hold before this touch
     rules_version: str = RULES_VERSION
 
 
-CURED_BY_TIME = frozenset({Reason.TOO_EARLY, Reason.QUIET_HOURS, Reason.WEEKLY_CAP})
+CAPPED = {Window.MONTH: Reason.MONTHLY_CAP, Window.WEEK: Reason.WEEKLY_CAP, Window.DAY: Reason.DAILY_CAP}
+CURED_BY_TIME = frozenset({Reason.TOO_EARLY, Reason.QUIET_HOURS, *CAPPED.values(), Reason.YIELDS})
+YIELD_FOR = timedelta(minutes=1)
+"""After so long what matters more has its slot, or will not need one."""
 
 
 def decide(snapshot: Snapshot) -> Answer:
@@ -73,8 +77,8 @@ def decide(snapshot: Snapshot) -> Answer:
         reasons=tuple(reasons),
         next_possible_at=possible_at,
         law_rule=rule,
-        week_start=week_start(snapshot.at, snapshot.zones[0]),
-        weekly_cap=weekly_cap(snapshot.purpose),
+        day=local_day(snapshot.at, zone(snapshot.zones[0])),
+        caps=attention_caps(snapshot.purpose),
     )
 
 
@@ -155,12 +159,24 @@ def _timing(snapshot: Snapshot) -> tuple[list[Reason], datetime | None]:
     hours = hours_for(snapshot.jurisdiction, snapshot.channel, snapshot.purpose)
     if not is_open(at, snapshot.zones, hours):
         reasons.append(Reason.QUIET_HOURS)
-    # A touch that waits until next week anyway finds that week's budget, not this one's.
-    is_this_week = week_start(at, snapshot.zones[0]) == week_start(snapshot.at, snapshot.zones[0])
-    if is_this_week and snapshot.week_touches >= weekly_cap(snapshot.purpose):
-        reasons.append(Reason.WEEKLY_CAP)
-        at = midnight(week_start(at, snapshot.zones[0]) + timedelta(days=7), snapshot.zones[0])
+    capped, at = _attention(snapshot, at)
+    reasons += capped
     possible_at = next_open(at, snapshot.zones, hours)
     if possible_at is None:
         reasons.append(Reason.NO_COMMON_HOUR)
     return reasons, possible_at if reasons else None
+
+
+def _attention(snapshot: Snapshot, at: datetime) -> tuple[list[Reason], datetime]:
+    """Which windows are full, and when they are over; or that others go first. `at`: when it could leave otherwise."""
+    name, caps, reasons = snapshot.zones[0], attention_caps(snapshot.purpose), list[Reason]()
+    today = local_day(snapshot.at, zone(name))
+    for window, reason in CAPPED.items():  # the longest first: who waits for it finds the budget of a new day
+        day = local_day(at, zone(name))
+        if start_of(window, day) == start_of(window, today) and snapshot.touches.of(window) >= caps.of(window):
+            reasons.append(reason)
+            at = midnight(next_start(window, day), name)
+    room = min(cap - taken for cap, taken in zip(caps, snapshot.touches, strict=True))
+    if not reasons and snapshot.better_waiting >= room:
+        return [Reason.YIELDS], max(at, snapshot.at + YIELD_FOR)
+    return reasons, at

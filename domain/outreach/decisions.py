@@ -7,6 +7,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
+from domain.outreach.attention import Window
 from domain.platform.constraints import one_of
 from domain.platform.ids import new_id
 from domain.platform.sources import Channel, Purpose
@@ -55,10 +56,11 @@ class AttentionSlot(Model):
         "nestling.Member", related_name="attention_slots", on_delete=fields.RESTRICT
     )
     member_id: UUID
-    window_kind = fields.CharField(max_length=8)  # WEEK (later: DAY, MONTH)
+    window_kind = fields.CharEnumField(Window, max_length=8)
     window_start = fields.DateField()  # business date in the member's zone
     used = fields.SmallIntField(default=0)
 
     class Meta:
         table = "attention_slots"
+        constraints = [one_of("attention_slots", "window_kind", Window)]
         unique_together = (("member", "window_kind", "window_start"),)

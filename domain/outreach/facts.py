@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.commerce.products import FormulaClass
+from domain.outreach.attention import Counts
 from domain.people.consents import ConsentState
 from domain.people.members import MemberStatus
 from domain.platform.sources import Channel, Purpose
@@ -54,7 +55,8 @@ class Snapshot:
     suppression: str | None  # why the address is suppressed on this channel
     has_address: bool
     wording: Wording | None
-    week_touches: int  # attention slots taken in the member's week of `at`
+    touches: Counts  # attention slots taken in her windows of `at`
+    better_waiting: int = 0  # messages to her that matter more and want a slot now, too
 
 
 def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
@@ -82,7 +84,8 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
         "has_address": snapshot.has_address,
         "wording": wording
         and [wording.version, wording.language, wording.purpose.value, wording.formula_class.value, wording.has_reward],
-        "week_touches": snapshot.week_touches,
+        "touches": list(snapshot.touches),
+        "better_waiting": snapshot.better_waiting,
     }
 
 
@@ -111,7 +114,8 @@ def snapshot_from_json(document: dict[str, Any]) -> Snapshot:
         wording=Wording(
             wording[0], wording[1], Purpose(wording[2]), FormulaClass(wording[3]), wording[4]
         ) if wording else None,
-        week_touches=document["week_touches"],
+        touches=Counts(*document["touches"]),
+        better_waiting=document["better_waiting"],
     )  # fmt: skip
 
 

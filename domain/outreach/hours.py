@@ -4,8 +4,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from domain.platform.clock import local_day
-
 
 @lru_cache(maxsize=1)
 def _zone_names() -> frozenset[str]:
@@ -16,12 +14,6 @@ def _zone_names() -> frozenset[str]:
 def zone(name: str) -> ZoneInfo:
     """The zone, or UTC for a name that nobody knows."""
     return ZoneInfo(name if name in _zone_names() else "UTC")
-
-
-def week_start(at: datetime, zone_name: str) -> date:
-    """The Monday of the member's local week: the key of her attention window."""
-    local = local_day(at, zone(zone_name))
-    return local - timedelta(days=local.weekday())
 
 
 def midnight(day: date, zone_name: str) -> datetime:

@@ -22,7 +22,10 @@ class Reason(StrEnum):
     TOO_EARLY = "TOO_EARLY"
     QUIET_HOURS = "QUIET_HOURS"
     NO_COMMON_HOUR = "NO_COMMON_HOUR"
+    MONTHLY_CAP = "MONTHLY_CAP"
     WEEKLY_CAP = "WEEKLY_CAP"
+    DAILY_CAP = "DAILY_CAP"
+    YIELDS = "YIELDS"
     NO_TEMPLATE = "NO_TEMPLATE"
     TEMPLATE_MISMATCH = "TEMPLATE_MISMATCH"
     NO_ADDRESS = "NO_ADDRESS"
@@ -45,7 +48,10 @@ WORDS: dict[Reason, tuple[str, str]] = {
     Reason.TOO_EARLY: ("It was planned for later", "未到计划时间"),
     Reason.QUIET_HOURS: ("It is outside contact hours where the member lives", "当地时间不宜打扰"),
     Reason.NO_COMMON_HOUR: ("The member's possible time zones share no contact hour", "可能的时区没有共同的可联系时段"),
+    Reason.MONTHLY_CAP: ("The member has heard from us often enough this month", "本月联系次数已达上限"),
     Reason.WEEKLY_CAP: ("The member has heard from us often enough this week", "本周联系次数已达上限"),
+    Reason.DAILY_CAP: ("The member has heard from us often enough today", "今日联系次数已达上限"),
+    Reason.YIELDS: ("Something that matters more to her goes first", "先发送对会员更重要的内容"),
     Reason.NO_TEMPLATE: ("There is no approved wording for it", "没有已批准的文案"),
     Reason.TEMPLATE_MISMATCH: ("The wording was approved for another purpose", "文案的用途与本次不符"),
     Reason.NO_ADDRESS: ("We have no address for this channel", "没有该渠道的联系方式"),

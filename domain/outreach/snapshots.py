@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +11,9 @@ import orjson
 from domain.commerce.products import FormulaClass
 from domain.database import connection
 from domain.gateway.suppressions import address_hash
+from domain.outreach.attention import ORDER, Counts, Window, start_of
 from domain.outreach.facts import Snapshot, Wording, child_from_json
-from domain.outreach.hours import week_start, zone
+from domain.outreach.hours import zone
 from domain.outreach.intents import Intent
 from domain.people.consents import ConsentState
 from domain.people.members import MemberStatus
@@ -100,10 +101,11 @@ async def _take(wishes: list[_Wish], at: datetime) -> list[Taken]:
     ]
     suppressed = await _suppressions([(w.channel, h) for w, h in zip(wishes, hashes, strict=True) if h])
     touches = await _touches({row["member_id"]: row["time_zone"] for row in rows}, at)
+    none = Counts()
     return [
         Taken(
             snapshot=_snapshot(
-                wish, row, at, suppressed.get((wish.channel.value, hashed or "")), touches.get(wish.member_id, 0)
+                wish, row, at, suppressed.get((wish.channel.value, hashed or "")), touches.get(wish.member_id, none)
             ),
             language=row["language"],
             address=row["address"],
@@ -113,7 +115,7 @@ async def _take(wishes: list[_Wish], at: datetime) -> list[Taken]:
     ]
 
 
-def _snapshot(wish: _Wish, row: dict[str, Any], at: datetime, suppression: str | None, week_touches: int) -> Snapshot:
+def _snapshot(wish: _Wish, row: dict[str, Any], at: datetime, suppression: str | None, touches: Counts) -> Snapshot:
     wording = None
     if row["version"] is not None:
         wording = Wording(
@@ -141,7 +143,7 @@ def _snapshot(wish: _Wish, row: dict[str, Any], at: datetime, suppression: str |
         suppression=suppression,
         has_address=row["address"] is not None,
         wording=wording,
-        week_touches=week_touches,
+        touches=touches,
     )
 
 
@@ -155,15 +157,20 @@ async def _suppressions(addresses: list[tuple[Channel, str]]) -> dict[tuple[str,
     return {(row["channel"], row["address_hash"]): row["reason"] for row in rows}
 
 
-async def _touches(zones: dict[UUID, str], at: datetime) -> dict[UUID, int]:
-    """Attention slots taken in each member's own local week."""
-    weeks: dict[UUID, date] = {member: week_start(at, name) for member, name in zones.items()}
+async def _touches(zones: dict[UUID, str], at: datetime) -> dict[UUID, Counts]:
+    """Attention slots taken in each member's own local day, week and month."""
+    days = {member: local_day(at, zone(name)) for member, name in zones.items()}
     rows = await connection().execute_query_dict(
-        "SELECT member_id, window_start, used FROM attention_slots "
-        "WHERE member_id = ANY($1) AND window_kind = 'WEEK' AND window_start >= $2",
-        [list(zones), local_day(at, zone("UTC")) - timedelta(days=8)],
+        "SELECT member_id, window_kind, window_start, used FROM attention_slots "
+        "WHERE member_id = ANY($1) AND window_start >= $2",
+        [list(zones), local_day(at, zone("UTC")) - timedelta(days=32)],
     )
-    return {row["member_id"]: row["used"] for row in rows if weeks[row["member_id"]] == row["window_start"]}
+    found: dict[UUID, list[int]] = {}
+    for row in rows:
+        window = Window(row["window_kind"])
+        if row["window_start"] == start_of(window, days[row["member_id"]]):
+            found.setdefault(row["member_id"], [0] * len(ORDER))[ORDER.index(window)] = row["used"]
+    return {member: Counts(*used) for member, used in found.items()}
 
 
 def _json(value: Any) -> Any:

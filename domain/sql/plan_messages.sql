@@ -3,18 +3,18 @@
 WITH wish AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(
         id uuid, decision_id uuid, member_id uuid, baby_id uuid, channel text, purpose text, intent_key text,
-        provider_key uuid, care_run_id uuid, template_key text, template_version int, language text, params jsonb,
+        provider_key uuid, care_run_id uuid, template_key text, template_version int, language text, params jsonb, value float8,
         state text, state_reason text, not_before timestamptz, expires_at timestamptz, at timestamptz,
         verdict text, reasons jsonb, next_possible_at timestamptz, snapshot jsonb, rules_version text
     )
 ), made AS (
     INSERT INTO messages (
         id, member_id, baby_id, channel, purpose, intent_key, provider_key, care_run_id, template_key, template_version,
-        language, params, state, state_reason, decision_id, not_before, expires_at, created_at, state_at
+        language, params, value, state, state_reason, decision_id, not_before, expires_at, created_at, state_at
     )
     SELECT
         id, member_id, baby_id, channel, purpose, intent_key, provider_key, care_run_id, template_key, template_version,
-        language, params, state, state_reason, decision_id, not_before, expires_at, at, clock_timestamp()
+        language, params, value, state, state_reason, decision_id, not_before, expires_at, at, clock_timestamp()
     FROM wish
     ON CONFLICT (intent_key) DO NOTHING
     RETURNING id, member_id, channel, state, state_reason, decision_id

@@ -125,4 +125,4 @@ async def test_a_load_of_so_many_requests_sends_just_these_and_knows_how_long_ea
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         load = await hammer(url, [prepared(url)], connections=3, times=100)
     assert load.requests == asked == len(load.latencies) == 100
-    assert load.latency_ms(0.99) >= 50 > load.latency_ms(0.5)
+    assert load.latency_ms(0.99) >= 45 > load.latency_ms(0.5)  # a timer may fire a little early

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.commerce.products import FormulaClass
+from domain.outreach.attention import ORDER, Counts
 from domain.platform.sources import Channel, Purpose
 
 FOLDER = Path(__file__).parent
@@ -48,7 +49,7 @@ class Pack:
     hours: tuple[HoursRule, ...]
     opt_out: dict[str, str]  # language -> wording
     sms_signature: str  # with {brand}
-    weekly_caps: dict[Purpose, int]
+    caps: dict[Purpose, Counts]  # touches in a window that are too many for one more of the purpose
 
 
 def _pack(document: dict[str, Any]) -> Pack:
@@ -72,7 +73,7 @@ def _pack(document: dict[str, Any]) -> Pack:
         )
         for rule in document.get("hours", [])
     )
-    caps = document.get("attention", {}).get("weekly", {})
+    attention = document.get("attention", {})
     return Pack(
         id=document["id"],
         version=document["version"],
@@ -81,7 +82,10 @@ def _pack(document: dict[str, Any]) -> Pack:
         hours=hours,
         opt_out=document.get("opt_out", {}),
         sms_signature=document.get("signature", {}).get("sms", ""),
-        weekly_caps={Purpose(name): int(cap) for name, cap in caps.items()},
+        caps={
+            purpose: Counts(*(int(attention[window.value.lower()][purpose.value]) for window in ORDER))
+            for purpose in (Purpose if attention else ())
+        },
     )
 
 
@@ -133,9 +137,9 @@ def hours_for(jurisdiction: str, channel: Channel, purpose: Purpose) -> tuple[ti
     return (max(r.opens for r in rules), min(r.closes for r in rules)) if rules else None
 
 
-def weekly_cap(purpose: Purpose) -> int:
-    """How many touches a member may have had this week for one more of this purpose to be refused."""
-    return packs()[HOUSE].weekly_caps[purpose]
+def attention_caps(purpose: Purpose) -> Counts:
+    """How many touches in a window are so many that one more of this purpose is refused."""
+    return packs()[HOUSE].caps[purpose]
 
 
 def opt_out_words(jurisdiction: str, language: str) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from channels.email_smtp import EmailSmtp, EmailSmtpConfig
 from channels.sms_http import SmsHttp, SmsHttpConfig
 from domain.commerce.products import BabyClass, FormulaClass
 from domain.database import connection
@@ -21,6 +22,7 @@ from domain.gateway.renderings import Letterhead
 from domain.gateway.settling import Unsettled, _write, take_unsettled
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.gateway.unsubscribes import UnsubscribeLinks
+from domain.outreach.attention import Window
 from domain.outreach.intents import Intent
 from domain.people.failures import MemberNotFound
 from domain.people.members import Member
@@ -67,8 +69,14 @@ async def state_of(message_id: UUID) -> tuple[MessageState, str]:
 
 
 async def slots() -> int:
-    rows = await connection().execute_query_dict("SELECT coalesce(sum(used), 0)::int AS n FROM attention_slots")
-    return int(rows[0]["n"])
+    """How many are taken: of every window the same number."""
+    rows = await connection().execute_query_dict(
+        "SELECT w AS window, coalesce(sum(used), 0)::int AS n FROM unnest($1::text[]) AS w "
+        "LEFT JOIN attention_slots ON window_kind = w GROUP BY w",
+        [[window.value for window in Window]],
+    )
+    (n,) = {row["n"] for row in rows}
+    return int(n)
 
 
 async def make_due() -> None:
@@ -119,7 +127,7 @@ async def test_workers_share_the_queue_without_overlap(db: str) -> None:
     assert len(ids) == len(set(ids)) == 60
 
 
-async def test_the_weekly_cap_binds_under_concurrent_workers(db: str) -> None:
+async def test_the_cap_binds_under_32_concurrent_workers(db: str) -> None:
     people = await make_people(4, Channel.SMS)
     now = await business_now()
     wishes = [
@@ -139,11 +147,13 @@ async def test_the_weekly_cap_binds_under_concurrent_workers(db: str) -> None:
     await plan(wishes)
     await relay_messages()
     leased: list[Claimed] = []
-    seen = 1
-    while seen:
-        rounds = await asyncio.gather(*(claim(f"w{n}", PROVIDER, 8, LEASE, LETTERHEAD) for n in range(6)))
+    for _ in range(10):
+        rounds = await asyncio.gather(*(claim(f"w{n}", PROVIDER, 8, LEASE, LETTERHEAD) for n in range(32)))
         leased += [one for claimed, _ in rounds for one in claimed]
-        seen = sum(looked_at for _, looked_at in rounds)
+        if not sum(looked_at for _, looked_at in rounds):
+            await advance_business_clock(timedelta(minutes=2))  # those that let others go first ask again
+            if not await sweeps.wake_held():
+                break
     rows = await connection().execute_query_dict(
         "SELECT member_id, count(*)::int AS n FROM messages WHERE state = 'SENDING' GROUP BY 1"
     )
@@ -152,7 +162,60 @@ async def test_the_weekly_cap_binds_under_concurrent_workers(db: str) -> None:
     assert 0 < cap < 8
     assert len(leased) == await slots() == cap * 4
     others = Counter([message.state_reason for message in await Message.exclude(state=MessageState.SENDING)])
-    assert others == Counter({"WEEKLY_CAP": 32 - cap * 4})
+    assert others == Counter({"DAILY_CAP": 32 - cap * 4})
+
+
+async def test_scarce_slots_go_to_what_matters_most_whatever_came_first(db: str) -> None:
+    """On any channel: care before promotion, and of equals the one of most value."""
+    (member,) = await make_people(1, Channel.SMS, Channel.EMAIL)
+    await make_consent(member, Purpose.SERVICE, Channel.SMS)
+    now = await business_now()
+
+    async def wish(key: str, channel: Channel, purpose: Purpose, value: float) -> None:
+        template = "note.care" if purpose is Purpose.CARE else "note.service"
+        until, text = now + timedelta(days=2), {"text": "x"}
+        await plan([Intent(member.id, channel, purpose, template, key, now, until, params=text, value=value)])
+        await relay_messages()
+
+    await wish("last", Channel.SMS, Purpose.SERVICE, 1.0)
+    await wish("first of its kind", Channel.SMS, Purpose.SERVICE, 2.0)
+    await wish("letter", Channel.EMAIL, Purpose.CARE, 0.0)
+    await connection().execute_query(
+        "INSERT INTO attention_slots (member_id, window_kind, window_start, used) VALUES ($1, 'DAY', $2, 1)",
+        [member.id, now.date()],
+    )
+    assert await lease() == [], "one slot is left, and the letter on another channel is care"
+    first = await Message.get(intent_key="first of its kind")
+    assert (first.state, first.state_reason) == (MessageState.HELD, "YIELDS")
+    assert first.not_before == pytest.approx(await business_now() + timedelta(minutes=1), abs=timedelta(seconds=20))
+    letters = EmailSmtp(EmailSmtpConfig("127.0.0.1", 1, is_test=True))
+    ((sent,), _) = await claim("one", letters, 10, LEASE, LETTERHEAD)
+    assert sent.outgoing.message_id == (await Message.get(intent_key="letter")).id
+    await advance_business_clock(timedelta(minutes=2))
+    assert await sweeps.wake_held() == 1
+    assert await lease() == []
+    states = {one.intent_key: one.state_reason for one in await Message.filter(channel=Channel.SMS)}
+    assert states["first of its kind"] == "DAILY_CAP"
+
+
+async def test_a_slot_of_yesterday_is_returned_before_todays_is_taken(db: str) -> None:
+    (member,) = await make_people(1, Channel.SMS)
+    now = await business_now()
+    until = now + timedelta(days=3)
+    await plan([Intent(member.id, Channel.SMS, Purpose.CARE, "note.care", "twice", now, until, params={"text": "x"})])
+    await relay_messages()
+    (one,) = await lease()
+    await answer(one, Unavailable("HTTP_429"))
+    assert await slots() == 1
+    before = await Message.get(id=one.outgoing.message_id)
+    await advance_business_clock(timedelta(hours=24))
+    await make_due()
+    (again,) = await lease()
+    assert again.outgoing.message_id == before.id
+    after = await Message.get(id=before.id)
+    assert before.slot_window is not None
+    assert after.slot_window == before.slot_window + timedelta(days=1)
+    assert await slots() == 1
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ import pytest
 from hypothesis import strategies as st
 
 from domain.commerce.products import FormulaClass
+from domain.outreach.attention import Counts, shared
 from domain.outreach.contactability import CURED_BY_TIME, RULES_VERSION, decide
 from domain.outreach.decisions import Verdict
 from domain.outreach.facts import Child, Snapshot, Wording, snapshot_from_json, snapshot_to_json
-from domain.outreach.hours import week_start
+from domain.outreach.hours import zone
 from domain.outreach.reasons import WORDS, Reason, say_reason
 from domain.people.consents import ConsentState
 from domain.people.members import MemberStatus
+from domain.platform.clock import local_day
 from domain.platform.sources import Channel, Purpose
 from domain.stages.engine import BabyDates
 from tests.properties import holds_for
@@ -55,7 +57,7 @@ CLEAR = Snapshot(
     suppression=None,
     has_address=True,
     wording=wording(),
-    week_touches=0,
+    touches=Counts(),
 )
 OFFER = replace(CLEAR, purpose=Purpose.PROMOTION, wording=wording(Purpose.PROMOTION))
 
@@ -77,7 +79,7 @@ def test_care_whose_time_a_moved_date_has_ended_waits_no_more() -> None:
 def test_a_clear_snapshot_is_sent() -> None:
     answer = decide(CLEAR)
     assert (answer.verdict, answer.reasons, answer.next_possible_at) == (Verdict.SEND, (Reason.OK,), None)
-    assert (answer.week_start, answer.weekly_cap, answer.rules_version) == (date(2017, 12, 11), 4, RULES_VERSION)
+    assert (answer.day, answer.caps, answer.rules_version) == (date(2017, 12, 15), Counts(2, 4, 12), RULES_VERSION)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_the_first_obstacle_is_primary_and_all_are_listed() -> None:
         consent=None,
         suppression="BOUNCED",
         has_address=False,
-        week_touches=9,
+        touches=Counts(9, 9, 99),  # day and week are over by the time the month is
     )
     assert decide(worst).reasons == (
         Reason.MEMBER_BLOCKED,
@@ -133,7 +135,7 @@ def test_the_first_obstacle_is_primary_and_all_are_listed() -> None:
         Reason.SUPPRESSED_ADDRESS,
         Reason.NO_ADDRESS,
         Reason.QUIET_HOURS,
-        Reason.WEEKLY_CAP,
+        Reason.MONTHLY_CAP,
     )
 
 
@@ -181,12 +183,44 @@ def test_at_night_it_waits_for_her_own_morning_in_every_plausible_zone() -> None
 
 
 def test_a_full_week_waits_for_monday_morning() -> None:
-    answer = decide(replace(OFFER, week_touches=2, expires_at=FRIDAY_NOON + timedelta(days=5)))
+    full = Counts(0, 2, 2)
+    answer = decide(replace(OFFER, touches=full, expires_at=FRIDAY_NOON + timedelta(days=5)))
     assert (answer.verdict, answer.primary_reason) == (Verdict.HOLD, Reason.WEEKLY_CAP)
     assert answer.next_possible_at == datetime(2017, 12, 18, 8, 0, tzinfo=UTC)
-    assert decide(replace(CLEAR, week_touches=2)).verdict is Verdict.SEND  # care has slots that promotion cannot take
-    too_late = decide(replace(OFFER, week_touches=2, expires_at=FRIDAY_NOON + timedelta(days=2)))
+    assert decide(replace(CLEAR, touches=full)).verdict is Verdict.SEND  # care has slots that promotion cannot take
+    too_late = decide(replace(OFFER, touches=full, expires_at=FRIDAY_NOON + timedelta(days=2)))
     assert (too_late.verdict, too_late.reasons) == (Verdict.SUPPRESS, (Reason.WEEKLY_CAP, Reason.EXPIRES_FIRST))
+
+
+@pytest.mark.parametrize(
+    ("at", "touches", "reasons", "possible_at"),
+    [
+        # a full day waits for the next morning, a full month for the first of the next
+        (FRIDAY_NOON, Counts(1, 1, 1), (Reason.DAILY_CAP,), datetime(2017, 12, 16, 8, tzinfo=UTC)),
+        (FRIDAY_NOON, Counts(0, 0, 6), (Reason.MONTHLY_CAP,), datetime(2018, 1, 1, 8, tzinfo=UTC)),
+        # on Sunday a full day leads into a new week, whose budget is another
+        (datetime(2017, 12, 17, 12, tzinfo=UTC), Counts(1, 1, 1), (Reason.DAILY_CAP,),
+         datetime(2017, 12, 18, 8, tzinfo=UTC)),
+        # Wednesday the 31st: the new month begins within the full week
+        (datetime(2018, 1, 31, 12, tzinfo=UTC), Counts(0, 2, 6), (Reason.MONTHLY_CAP, Reason.WEEKLY_CAP),
+         datetime(2018, 2, 5, 8, tzinfo=UTC)),
+    ],
+)  # fmt: skip
+def test_every_window_has_its_own_end(
+    at: datetime, touches: Counts, reasons: tuple[Reason, ...], possible_at: datetime
+) -> None:
+    offer = replace(OFFER, at=at, not_before=at, expires_at=at + timedelta(days=60), touches=touches)
+    answer = decide(offer)
+    assert (answer.verdict, answer.reasons, answer.next_possible_at) == (Verdict.HOLD, reasons, possible_at)
+
+
+def test_what_matters_more_to_her_goes_first() -> None:
+    one_left = replace(CLEAR, touches=Counts(1, 1, 1), better_waiting=1)
+    answer = decide(one_left)
+    assert (answer.verdict, answer.reasons) == (Verdict.HOLD, (Reason.YIELDS,))
+    assert answer.next_possible_at == FRIDAY_NOON + timedelta(minutes=1)
+    assert decide(replace(one_left, touches=Counts(0, 1, 1))).verdict is Verdict.SEND  # there is room for both
+    assert decide(replace(one_left, touches=Counts(2, 2, 2))).reasons == (Reason.DAILY_CAP,)
 
 
 def test_a_clock_change_does_not_open_the_night() -> None:
@@ -245,7 +279,8 @@ snapshots = st.builds(
     suppression=st.none() | st.just("BOUNCED"),
     has_address=st.just(True) | st.booleans(),
     wording=st.none() | wordings,
-    week_touches=st.integers(0, 5),
+    touches=st.builds(Counts, st.integers(0, 3), st.integers(0, 5), st.integers(0, 13)),
+    better_waiting=st.just(0) | st.integers(0, 3),
 )  # fmt: skip
 
 
@@ -276,16 +311,16 @@ def test_nothing_ever_promotes_infant_formula(snapshot: Snapshot, formula_class:
         assert Reason.FORMULA_LAW in answer.reasons
 
 
-@holds_for(snapshots, st.integers(0, 23), st.integers(0, 5), examples=300, many=10_000)
+@holds_for(snapshots, st.integers(0, 23), examples=300, many=10_000)
 def test_a_held_touch_may_leave_at_its_next_possible_time_and_not_a_moment_before(
-    snapshot: Snapshot, hour: int, touches: int
+    snapshot: Snapshot, hour: int
 ) -> None:
     """Clear everything but the clock, so that most examples are held."""
     held = replace(
         snapshot, at=snapshot.at.replace(hour=hour), baby_id=None, is_about_babies=False, has_reward=False,
         formula_class=FormulaClass.NONE, status=MemberStatus.ACTIVE, consent=ConsentState.GRANTED, suppression=None,
         has_address=True, wording=wording(snapshot.purpose), not_before=snapshot.at + timedelta(hours=hour - 12),
-        expires_at=datetime(2030, 1, 1, tzinfo=UTC), zones=snapshot.zones[:1], week_touches=touches,
+        expires_at=datetime(2030, 1, 1, tzinfo=UTC), zones=snapshot.zones[:1], better_waiting=0,
     )  # fmt: skip
     answer = decide(held)
     if answer.verdict is Verdict.SEND:
@@ -293,10 +328,13 @@ def test_a_held_touch_may_leave_at_its_next_possible_time_and_not_a_moment_befor
     assert answer.verdict is Verdict.HOLD
     assert answer.next_possible_at is not None
     assert answer.next_possible_at > held.at
-    is_new_week = week_start(answer.next_possible_at, held.zones[0]) != answer.week_start
-    then = replace(held, at=answer.next_possible_at, week_touches=0 if is_new_week else held.week_touches)
-    assert decide(then).verdict is Verdict.SEND
-    just_before = answer.next_possible_at - timedelta(seconds=1)
-    same_week = week_start(just_before, held.zones[0]) == answer.week_start
-    before = replace(held, at=max(held.at, just_before), week_touches=held.week_touches if same_week else 0)
-    assert decide(before).verdict is Verdict.HOLD
+    assert decide(_at(held, answer.next_possible_at)).verdict is Verdict.SEND
+    just_before = max(held.at, answer.next_possible_at - timedelta(seconds=1))
+    assert decide(_at(held, just_before)).verdict is Verdict.HOLD
+
+
+def _at(snapshot: Snapshot, at: datetime) -> Snapshot:
+    """As it would be taken then, when nothing was sent meanwhile."""
+    before, then = (local_day(moment, zone(snapshot.zones[0])) for moment in (snapshot.at, at))
+    kept = shared(before, then)
+    return replace(snapshot, at=at, touches=Counts(*(n * one for n, one in zip(snapshot.touches, kept, strict=True))))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from domain.database import connection
 from domain.gateway.suppressions import SuppressionReason, suppress
 from domain.outreach.act_rules import ACT_RULES
+from domain.outreach.attention import Counts
 from domain.outreach.care_ahead import EARLIEST, intents, look
 from domain.outreach.next_acts import Today
 from domain.outreach.snapshots import take
@@ -40,7 +41,8 @@ async def test_a_snapshot_reads_what_is_in_force(clock: str) -> None:
     await suppress(Channel.SMS, "+12025550123", SuppressionReason.STOP_WORD, member_id=member.id)
     await connection().execute_query(
         "INSERT INTO attention_slots (member_id, window_kind, window_start, used) "
-        "VALUES ($1, 'WEEK', '2017-12-11', 2), ($1, 'WEEK', '2017-12-04', 4)",
+        "VALUES ($1, 'WEEK', '2017-12-11', 2), ($1, 'WEEK', '2017-12-04', 4), ($1, 'DAY', '2017-12-15', 1), "
+        "($1, 'DAY', '2017-12-14', 1), ($1, 'MONTH', '2017-12-01', 6)",
         [member.id],
     )
     today = Today(new_id(), TODAY, NOON, ACT_RULES)
@@ -51,7 +53,7 @@ async def test_a_snapshot_reads_what_is_in_force(clock: str) -> None:
     assert snapshot.zones == ("Europe/Paris", "America/Denver")
     assert snapshot.consent is ConsentState.WITHDRAWN
     assert snapshot.suppression == "STOP_WORD"
-    assert snapshot.week_touches == 2
+    assert snapshot.touches == Counts(1, 2, 6)
     assert snapshot.wording is not None
     assert (snapshot.wording.language, snapshot.wording.purpose) == ("en", Purpose.CARE)
     assert [child.id for child in snapshot.children] == [baby.id]
